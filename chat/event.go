@@ -1,0 +1,44 @@
+package chat
+
+// An Event is one step of an answer: a piece of one choice, its end, or the
+// end of it all. See [Model] for the order they come in.
+type Event struct {
+	Choice    int    // which of the request's N choices this belongs to
+	Text      string // whole UTF-8 runes, to be appended to the choice's content
+	Reasoning string // likewise, to its reasoning
+	Refusal   string // likewise, to its refusal
+	ToolCall  *ToolCallDelta
+	Finish    Finish // why the choice ended; empty while it goes on
+	Usage     *Usage // on the last event of a whole answer
+
+	// Backend names who answers. It is set on the first event at the latest
+	// by whoever chose the backend.
+	Backend string
+}
+
+// A ToolCallDelta is a piece of a tool call. Index counts the calls of a
+// choice from 0; ID and Name are set in the first piece of a call alone.
+type ToolCallDelta struct {
+	Index     int
+	ID        string
+	Name      string
+	Arguments string // to be appended
+}
+
+// A Finish says why a choice ended.
+type Finish string
+
+const (
+	Stop          Finish = "stop"   // the model ended its turn, or a stop string came up
+	Length        Finish = "length" // MaxTokens or the window was reached
+	ToolCalls     Finish = "tool_calls"
+	ContentFilter Finish = "content_filter"
+)
+
+// Usage counts the tokens of a request, over all its choices.
+type Usage struct {
+	PromptTokens     int
+	CachedTokens     int // of the prompt, those that needed no prefill
+	CompletionTokens int
+	ReasoningTokens  int // of the completion
+}

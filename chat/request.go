@@ -1,0 +1,122 @@
+package chat
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// A Request asks a [Model] for an answer. Pointers are nil where the client
+// said nothing, which is not the same as a zero.
+type Request struct {
+	ID       string // names the request in logs and in the x-request-id header
+	Model    string // as the client wrote it, until a route resolves it; may be empty
+	Messages []Message
+
+	MaxTokens int      // most tokens to generate for each choice; 0: as many as fit
+	Stop      []string // the answer ends before the first of these; none is empty
+	N         int      // choices wanted, at least 1
+	Sampling  Sampling
+
+	Tools             []Tool
+	ToolChoice        json.RawMessage // as on the wire; nil: the model decides
+	ParallelToolCalls *bool
+	Format            *Format // nil: plain text
+	LogProbs          bool
+	TopLogProbs       int    // alternatives to report with each token
+	ReasoningEffort   string // as on the wire; empty: the model's default
+
+	// Extra holds top-level wire fields that Bendi gives no meaning to. A
+	// backend that speaks the same wire passes them on.
+	Extra map[string]json.RawMessage
+}
+
+// Sampling says how the next token is drawn.
+type Sampling struct {
+	Temperature      *float64        // 0 to 2; 0 is greedy
+	TopP             *float64        // nucleus mass, above 0 to 1
+	TopK             *int            // 0: off
+	MinP             *float64        // 0 to 1, relative to the likeliest token
+	FrequencyPenalty *float64        // -2 to 2
+	PresencePenalty  *float64        // -2 to 2
+	LogitBias        map[int]float64 // token id to bias, -100 to 100
+	Seed             *int64
+}
+
+// A Role says who speaks in a [Message].
+type Role string
+
+const (
+	System    Role = "system"
+	Developer Role = "developer" // what newer clients call system
+	User      Role = "user"
+	Assistant Role = "assistant"
+	ToolRole  Role = "tool"
+)
+
+// A Message is one turn of the conversation.
+type Message struct {
+	Role       Role
+	Name       string // of the speaker; optional
+	Content    []Part // empty when an assistant turn only called tools
+	Reasoning  string // an assistant turn's thinking, where the client kept it
+	ToolCalls  []ToolCall
+	ToolCallID string // the call that a tool turn answers
+}
+
+// TextMessage returns a message of one text part.
+func TextMessage(role Role, text string) Message {
+	return Message{Role: role, Content: []Part{{Kind: TextPart, Text: text}}}
+}
+
+// Text returns the text parts of m, joined.
+func (m Message) Text() string {
+	if len(m.Content) == 1 {
+		return m.Content[0].Text
+	}
+	var b strings.Builder
+	for _, p := range m.Content {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+// A PartKind says what a [Part] holds.
+type PartKind string
+
+const (
+	TextPart    PartKind = "text"
+	RefusalPart PartKind = "refusal" // an assistant's refusal, in Text
+	ImagePart   PartKind = "image_url"
+	AudioPart   PartKind = "input_audio"
+	FilePart    PartKind = "file"
+)
+
+// A Part is a piece of a message's content.
+type Part struct {
+	Kind PartKind
+	Text string          // of a TextPart or RefusalPart
+	Data json.RawMessage // of any other part, the whole part as on the wire
+}
+
+// A Tool is a function the model may call.
+type Tool struct {
+	Name        string
+	Description string
+	Parameters  json.RawMessage // a JSON Schema; nil: no parameters
+	Strict      bool
+}
+
+// A ToolCall is a call that an assistant turn made.
+type ToolCall struct {
+	ID        string
+	Name      string
+	Arguments string // JSON, as the model wrote it
+}
+
+// A Format constrains the answer's text.
+type Format struct {
+	Type   string          // "json_object" or "json_schema"
+	Name   string          // of the schema
+	Schema json.RawMessage // of a json_schema
+	Strict bool
+}
