@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"os"
+	"sync"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// Levels of ggml_log_level.
+const (
+	ggmlLogWarn  = 3
+	ggmlLogError = 4
+	ggmlLogCont  = 5
+)
+
+// llamaLog returns the one callback that llama.cpp logs through: warnings and
+// errors go to standard error, the worker's log, the rest nowhere. A callback
+// of purego is never freed, so there is one for the process.
+var llamaLog = sync.OnceValue(func() uintptr {
+	var last int32 // the level that a continuation continues
+	var mu sync.Mutex
+	return purego.NewCallback(func(level int32, text *byte, _ uintptr) uintptr {
+		mu.Lock()
+		defer mu.Unlock()
+		if level != ggmlLogCont {
+			last = level
+		}
+		if (last == ggmlLogWarn || last == ggmlLogError) && text != nil {
+			os.Stderr.Write(unsafe.Slice(text, len(goString(text))))
+		}
+		return 0
+	})
+})
