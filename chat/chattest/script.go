@@ -17,9 +17,12 @@ import (
 //	!sleep 20s        wait, or until the context ends
 //	!wait             wait for the context to end
 //	!think so so      a delta of reasoning
+//	!tool 0 c1 find   begin tool call 0, by its id and the function's name
+//	!args 0 {"a":     a delta of its arguments
 //	!choice 1         what follows belongs to choice 1
 //	!finish length    end the choice
 //	!usage 7 3        end the answer: prompt and completion tokens
+//	!panic            as it says
 //	!fail             end with an error that the client learns nothing of
 //	!fail unavailable overloaded, try again    end with a chat.Error (kinds: invalid, unavailable, bad-backend)
 //
@@ -58,6 +61,15 @@ func (s Script) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 				continue
 			case "!think":
 				ev.Reasoning = rest
+			case "!tool":
+				i, call, _ := strings.Cut(rest, " ")
+				id, name, _ := strings.Cut(call, " ")
+				ev.ToolCall = &chat.ToolCallDelta{Index: number(i), ID: id, Name: name}
+			case "!args":
+				i, args, _ := strings.Cut(rest, " ")
+				ev.ToolCall = &chat.ToolCallDelta{Index: number(i), Arguments: args}
+			case "!panic":
+				panic("chattest: the script says so")
 			case "!finish":
 				ev.Finish, ended = chat.Finish(rest), true
 			case "!usage":
