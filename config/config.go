@@ -1,0 +1,106 @@
+package config
+
+import "maps"
+
+// A Config is everything an installation may be told. Its yaml tags are the
+// keys of the file, and the path of a key, such as models.qwen.context, is how
+// faults, origins and environment variables name a setting.
+type Config struct {
+	Listen string           `yaml:"listen"` // host:port
+	Log    Log              `yaml:"log"`
+	Engine Engine           `yaml:"engine"`
+	Models map[string]Model `yaml:"models"` // by id
+	Routes []Route          `yaml:"routes"`
+	Server Server           `yaml:"server"`
+	Access Access           `yaml:"access"`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  LogLevel  `yaml:"level"`
+	Format LogFormat `yaml:"format"`
+}
+
+// Engine says where the parts of the inference engine are.
+type Engine struct {
+	Worker  Path `yaml:"worker"`  // the program; empty means bendi-engine beside bendi
+	Library Path `yaml:"library"` // the folder of llama.cpp's shared libraries; empty means lib beside bendi
+}
+
+// A Model is a model file and how much of the machine it gets.
+type Model struct {
+	Path     Path            `yaml:"path"`
+	Context  int             `yaml:"context"`  // tokens per conversation; 0 means what the model was trained with
+	Slots    int             `yaml:"slots"`    // conversations answered at once
+	Threads  int             `yaml:"threads"`  // 0 means one per physical core
+	Adapters map[string]Path `yaml:"adapters"` // LoRA files; adapter a of model m is the model m:a
+}
+
+// A Route is a path of the API and the models it offers.
+type Route struct {
+	Path    string            `yaml:"path"`
+	Models  []string          `yaml:"models"`  // ids, the first one answers when a request names none
+	Aliases map[string]string `yaml:"aliases"` // other names clients may use, to one of Models
+}
+
+// Server holds the limits of the HTTP server.
+type Server struct {
+	MaxBody      Size     `yaml:"max_body"`      // largest request
+	KeepAlive    Duration `yaml:"keep_alive"`    // silence in a stream after which a comment is sent
+	Drain        Duration `yaml:"drain"`         // how long answers may take to finish at shutdown
+	AllowOrigins []string `yaml:"allow_origins"` // web pages that may call, by origin; * is any
+}
+
+// Access says who may ask.
+type Access struct {
+	Keys []Key `yaml:"keys"`
+}
+
+// A Key is an API key. After Load, Key holds the secret wherever it was
+// written down.
+type Key struct {
+	Name    string `yaml:"name"`
+	Key     Secret `yaml:"key"`
+	KeyFile Path   `yaml:"key_file"`
+}
+
+// Default returns the built-in configuration: the bundled demo model on
+// /v1/chat, and with its fine-tuned adapter on /v1/chat/pro. Its paths are
+// relative to the home of the installation.
+func Default() *Config {
+	model := modelDefaults()
+	model.Path = "models/demo/bendi-demo-q8_0.gguf"
+	model.Context = 2048
+	model.Adapters = map[string]Path{"service": "models/demo/bendi-demo-service-lora.gguf"}
+	return &Config{
+		Listen: "127.0.0.1:8080",
+		Log:    Log{Level: "info", Format: "text"},
+		Models: map[string]Model{"bendi-demo": model},
+		Routes: []Route{
+			{Path: "/v1/chat", Models: []string{"bendi-demo"}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo"}},
+			{Path: "/v1/chat/pro", Models: []string{"bendi-demo:service"}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo:service"}},
+		},
+		Server: Server{
+			MaxBody:      8 << 20,
+			KeepAlive:    Duration(15e9),
+			Drain:        Duration(30e9),
+			AllowOrigins: []string{"*"},
+		},
+	}
+}
+
+// modelDefaults is what a model has that says nothing else.
+func modelDefaults() Model { return Model{Slots: 16} }
+
+// Offered returns the ids that routes may name: every model, and every adapter
+// of it as model:adapter.
+func (c *Config) Offered() map[string]bool {
+	ids := make(map[string]bool)
+	for id, m := range c.Models {
+		ids[id] = true
+		for a := range maps.Keys(m.Adapters) {
+			ids[id+":"+a] = true
+		}
+	}
+	return ids
+}

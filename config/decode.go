@@ -1,0 +1,477 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// A decoder puts a YAML document into a Config. The library's own decoder
+// stops at the first fault of most kinds; this one walks the document itself
+// and goes on, so that one run shows everything. Where a value is at fault, the
+// Config keeps what it had.
+type decoder struct {
+	source string // the name of the file, for faults
+	dir    string // what its relative paths start from
+	lookup func(string) (string, bool)
+	faults Faults
+
+	places  map[string]place  // of every key in the file
+	origins map[string]Origin // of every value that was set
+	outside map[string]bool   // keys that were last set by a flag or the environment
+	broken  map[string]bool   // keys whose values are at fault; the empty one is all the file
+}
+
+// A place is where a key and its value are written.
+type place struct{ key, value *token.Position }
+
+func newDecoder(source, dir string, lookup func(string) (string, bool)) *decoder {
+	return &decoder{source: source, dir: dir, lookup: lookup,
+		places: map[string]place{}, origins: map[string]Origin{}, outside: map[string]bool{}, broken: map[string]bool{}}
+}
+
+// document decodes the whole of text into c.
+func (d *decoder) document(text []byte, c *Config) {
+	tokens := lexer.Tokenize(string(text))
+	if at := tooDeep(tokens); at != nil {
+		d.fault(at, "", "lists and mappings are nested too deep")
+		return
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		fault := Fault{Source: d.source, Line: 1, Column: 1, Message: err.Error()}
+		if e, ok := err.(yaml.Error); ok {
+			fault.Message = e.GetMessage()
+			if strings.Contains(fault.Message, "'\t'") {
+				fault.Message = "a tab cannot stand here; indent with spaces"
+			}
+			if tk := e.GetToken(); tk != nil && tk.Position != nil {
+				fault.Line, fault.Column = tk.Position.Line, tk.Position.Column
+			}
+		}
+		d.faults = append(d.faults, fault)
+		d.broken[""] = true
+		return
+	}
+	first := true
+	for _, doc := range file.Docs {
+		switch {
+		case doc.Body == nil:
+		case !first:
+			d.fault(start(doc.Body), "", "the file has more than one document; keep one")
+		default:
+			first = false
+			d.value(doc.Body, reflect.ValueOf(c).Elem(), "")
+		}
+	}
+}
+
+// tooDeep returns where tokens nest deeper than any configuration does, which
+// would cost the parser memory without bound.
+func tooDeep(tokens token.Tokens) *token.Position {
+	const mostBrackets, mostColumns = 32, 256
+	brackets := 0
+	for _, tk := range tokens {
+		switch tk.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			brackets++
+		case token.MappingEndType, token.SequenceEndType:
+			brackets = max(0, brackets-1)
+		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType:
+			if brackets == 0 && tk.Position.Column > mostColumns {
+				return tk.Position
+			}
+		}
+		if brackets > mostBrackets {
+			return tk.Position
+		}
+	}
+	return nil
+}
+
+func (d *decoder) fault(at *token.Position, key, format string, args ...any) {
+	d.broken[key] = true
+	f := Fault{Source: d.source, Key: key, Message: fmt.Sprintf(format, args...)}
+	if at != nil {
+		f.Line, f.Column = at.Line, at.Column
+	}
+	d.faults = append(d.faults, f)
+}
+
+// value decodes node into v, the setting called key.
+func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
+	at := start(node)
+	switch n := node.(type) {
+	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+		d.fault(at, key, "anchors, aliases and tags are not supported; write the value out")
+		return
+	case *ast.NullNode:
+		if v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Secret]() {
+			return // all its keys are commented out: they keep their defaults
+		}
+		if v.Kind() != reflect.Slice && v.Kind() != reflect.Map {
+			d.fault(at, key, "has no value; give it one or remove the key")
+			return
+		}
+		v.SetZero()
+		d.origin(key, at)
+		return
+	case *ast.MappingValueNode: // a mapping of one entry
+		node = ast.Mapping(n.Start, false, n)
+	}
+
+	text, isText := text(node)
+	switch target := v.Addr().Interface().(type) {
+	case *Secret:
+		d.secret(node, target, key)
+		return
+	case *Size:
+		if n, ok := node.(*ast.IntegerNode); ok { // a number of bytes
+			text, isText = n.Token.Value, true
+		}
+	}
+	switch {
+	case v.Kind() == reflect.Struct:
+		d.structure(node, v, key)
+	case v.Kind() == reflect.Map:
+		d.mapping(node, v, key)
+	case v.Kind() == reflect.Slice:
+		d.list(node, v, key)
+	case v.Kind() == reflect.Int:
+		n, ok := node.(*ast.IntegerNode)
+		if !ok {
+			d.fault(at, key, "want a whole number, have %s", describe(node, key))
+			return
+		}
+		i, err := strconv.Atoi(fmt.Sprint(n.Value))
+		if err != nil {
+			d.fault(at, key, "want a whole number, have %s, which is too large", n.Token.Value)
+			return
+		}
+		v.SetInt(int64(i))
+		d.origin(key, at)
+	case !isText:
+		d.fault(at, key, "want %s, have %s%s", wanted(v), describe(node, key), quoteHint(node, v))
+	default:
+		text, err := d.expand(text)
+		if err == nil {
+			err = setText(v, text, d.dir)
+		}
+		if err != nil {
+			d.fault(at, key, "%v", err)
+			return
+		}
+		d.origin(key, at)
+	}
+}
+
+func (d *decoder) origin(key string, at *token.Position) {
+	d.origins[key] = Origin(d.source + ":" + strconv.Itoa(at.Line))
+}
+
+// structure decodes a mapping with known keys.
+func (d *decoder) structure(node ast.Node, v reflect.Value, key string) {
+	entries, ok := d.entries(node, key)
+	if !ok {
+		return
+	}
+	fields := map[string]reflect.Value{}
+	var names []string
+	for field, fv := range v.Fields() {
+		name := field.Tag.Get("yaml")
+		fields[name] = fv
+		names = append(names, name)
+	}
+	for _, e := range entries {
+		field, ok := fields[e.name]
+		if !ok {
+			near := nearest(e.name, names)
+			if near != "" {
+				d.broken[join(key, near)] = true // do not say as well that it is missing
+				d.fault(e.at, e.key, "unknown key; did you mean %s?", near)
+			} else {
+				d.fault(e.at, e.key, "unknown key; known here: %s", strings.Join(names, ", "))
+			}
+			continue
+		}
+		d.value(e.value, field, e.key)
+	}
+}
+
+// mapping decodes a mapping whose keys are names.
+func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {
+	entries, ok := d.entries(node, key)
+	if !ok {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	d.origin(key, start(node))
+	for _, e := range entries {
+		elem := reflect.New(v.Type().Elem()).Elem()
+		if m, ok := elem.Addr().Interface().(*Model); ok {
+			*m = modelDefaults()
+		}
+		d.value(e.value, elem, e.key)
+		v.SetMapIndex(reflect.ValueOf(e.name), elem)
+	}
+}
+
+func (d *decoder) list(node ast.Node, v reflect.Value, key string) {
+	n, ok := node.(*ast.SequenceNode)
+	if !ok {
+		d.fault(start(node), key, "want a list, have %s", describe(node, key))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Values), len(n.Values)))
+	d.origin(key, start(node))
+	for i, value := range n.Values {
+		elem := key + "[" + strconv.Itoa(i) + "]"
+		d.places[elem] = place{start(value), start(value)}
+		d.value(value, v.Index(i), elem)
+	}
+}
+
+// An entry is one key of a mapping with its value.
+type entry struct {
+	name, key string // as written, and with the path before it
+	at        *token.Position
+	value     ast.Node
+}
+
+// entries returns the entries of a mapping, leaving out what is there twice.
+func (d *decoder) entries(node ast.Node, key string) ([]entry, bool) {
+	mapping, ok := node.(*ast.MappingNode)
+	if !ok {
+		d.fault(start(node), key, "want a mapping, have %s", describe(node, key))
+		return nil, false
+	}
+	var entries []entry
+	lines := map[string]int{}
+	for _, e := range mapping.Values {
+		at := e.Key.GetToken().Position
+		if e.Key.IsMergeKey() {
+			d.fault(at, join(key, "<<"), "merge keys are not supported; write the values out")
+			continue
+		}
+		name := e.Key.GetToken().Value
+		full := join(key, name)
+		if line, twice := lines[name]; twice {
+			d.fault(at, full, "is there twice, the first time on line %d", line)
+			continue
+		}
+		lines[name] = at.Line
+		value := start(e.Value)
+		if _, null := e.Value.(*ast.NullNode); null {
+			value = at
+		}
+		d.places[full] = place{at, value}
+		entries = append(entries, entry{name, full, at, e.Value})
+	}
+	return entries, true
+}
+
+// secret reads a secret, which must be a reference to the environment and
+// nothing else. No fault quotes it.
+func (d *decoder) secret(node ast.Node, v *Secret, key string) {
+	at := start(node)
+	text, ok := text(node)
+	if !ok {
+		d.fault(at, key, "want the name of an environment variable, such as \"${BENDI_API_KEY}\", have %s", kindOf(node))
+		return
+	}
+	name, isRef := strings.CutPrefix(text, "${")
+	name, closed := strings.CutSuffix(name, "}")
+	if !isRef || !closed || !isVariable(name) {
+		d.fault(at, key, "a secret must not stand in the file; put it into an environment variable and write \"${BENDI_API_KEY}\" here, or into a file and name that with key_file")
+		return
+	}
+	value, set := d.lookup(name)
+	if !set || value == "" {
+		d.fault(at, key, "the environment variable %s is not set; make a secret with: export %s=$(openssl rand -hex 24)", name, name)
+		return
+	}
+	*v = NewSecret(value)
+	d.origins[key] = Origin("environment " + name + " by " + d.source + ":" + strconv.Itoa(at.Line))
+}
+
+// expand replaces each ${NAME} by the environment variable NAME. $${ stands
+// for ${ itself.
+func (d *decoder) expand(text string) (string, error) {
+	var b strings.Builder
+	for {
+		i := strings.Index(text, "${")
+		if i < 0 {
+			b.WriteString(text)
+			return b.String(), nil
+		}
+		if i > 0 && text[i-1] == '$' {
+			b.WriteString(text[:i-1] + "${")
+			text = text[i+2:]
+			continue
+		}
+		name, rest, closed := strings.Cut(text[i+2:], "}")
+		if !closed || !isVariable(name) {
+			return "", fmt.Errorf("after ${ want the name of an environment variable and }; to mean ${ itself write $${")
+		}
+		value, set := d.lookup(name)
+		if !set {
+			return "", fmt.Errorf("the environment variable %s is not set", name)
+		}
+		b.WriteString(text[:i] + value)
+		text = rest
+	}
+}
+
+func isVariable(name string) bool {
+	for i, r := range name {
+		if r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// setText gives v the value that text says; a relative Path starts from dir.
+func setText(v reflect.Value, text, dir string) error {
+	switch target := v.Addr().Interface().(type) {
+	case *Path:
+		*target = Path(text)
+		target.resolve(dir)
+		return nil
+	case encoding.TextUnmarshaler:
+		return target.UnmarshalText([]byte(text))
+	}
+	old := v.String()
+	v.SetString(text)
+	if c, ok := v.Interface().(choice); ok {
+		if err := choose(c); err != nil {
+			v.SetString(old)
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Path) resolve(dir string) {
+	if rest, ok := strings.CutPrefix(string(*p), "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			*p = Path(filepath.Join(home, rest))
+			return
+		}
+	}
+	if *p != "" && !filepath.IsAbs(string(*p)) && dir != "" {
+		*p = Path(filepath.Join(dir, string(*p)))
+	}
+}
+
+// text returns the text of node if it is one.
+func text(node ast.Node) (string, bool) {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	default:
+		return "", false
+	}
+}
+
+// start returns where node begins. Tokens of collections mark other places.
+func start(node ast.Node) *token.Position {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return start(n.Values[0])
+		}
+	case *ast.MappingValueNode:
+		return n.Key.GetToken().Position
+	}
+	return node.GetToken().Position
+}
+
+// wanted says what v takes, for faults.
+func wanted(v reflect.Value) string {
+	switch target := v.Addr().Interface().(type) {
+	case *Size:
+		return "a size such as 8MiB"
+	case *Duration:
+		return "a duration such as 15s"
+	case *Path:
+		return "a path"
+	case choice:
+		return "one of " + strings.Join(target.oneOf(), ", ")
+	default:
+		return "a text"
+	}
+}
+
+// describe says what node, the value of key, is, for faults. A long text is
+// cut, and what stands under access is not shown: it may be a secret in the
+// wrong place.
+func describe(node ast.Node, key string) string {
+	if strings.HasPrefix(key, "access") {
+		return kindOf(node)
+	}
+	switch n := node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return kindOf(node) + " " + n.GetToken().Value
+	case *ast.StringNode:
+		return fmt.Sprintf("the text %.60q", n.Value)
+	default:
+		return kindOf(node)
+	}
+}
+
+// kindOf is describe without showing what is there.
+func kindOf(node ast.Node) string {
+	switch node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return "the number"
+	case *ast.BoolNode:
+		return "the truth value"
+	case *ast.StringNode, *ast.LiteralNode:
+		return "a text"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	default:
+		return "something else"
+	}
+}
+
+// quoteHint tells how to make a text of a number, where any text would do.
+func quoteHint(node ast.Node, v reflect.Value) string {
+	switch node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		if t := v.Type(); t == reflect.TypeFor[string]() || t == reflect.TypeFor[Path]() {
+			return "; write it in quotes"
+		}
+	}
+	return ""
+}
+
+// join appends name to the path of a key; a name that would read as several is
+// quoted.
+func join(key, name string) string {
+	plain := !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+	if !plain || name == "" {
+		name = strconv.Quote(name)
+	}
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}

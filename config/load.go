@@ -1,0 +1,302 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+)
+
+// Options say where settings come from besides the defaults.
+type Options struct {
+	// File is the configuration file given by flag. When empty, the first of
+	// these is taken: $BENDI_CONFIG, ./bendi.yaml,
+	// $XDG_CONFIG_HOME/bendi/bendi.yaml, /etc/bendi/bendi.yaml. Without any of
+	// them the built-in configuration serves.
+	File string
+
+	// Flags are settings given by flag, by the path of their key, such as
+	// "listen". They win over everything else.
+	Flags map[string]string
+
+	// Home is the folder that the relative paths of the built-in
+	// configuration start from.
+	Home string
+
+	// LookupEnv reads the environment. It is os.LookupEnv when nil.
+	LookupEnv func(name string) (value string, ok bool)
+}
+
+// maxFile is the size of the largest configuration, in bytes.
+const maxFile = 1 << 20
+
+// keyVariable adds an API key without a configuration file.
+const keyVariable = "BENDI_API_KEY"
+
+// Load returns the configuration that opts describe, checked, and where each
+// setting came from. The paths in it are absolute.
+//
+// Every setting that is no part of a list or of a mapping of names can be given
+// by an environment variable too: server.max_body is BENDI_SERVER_MAX_BODY, and
+// a list of texts is written with commas. An empty variable counts as unset.
+// BENDI_API_KEY adds an API key named environment.
+//
+// Its error is a [Faults] when the configuration is wrong, with everything
+// that is wrong in it.
+func Load(opts Options) (*Config, *Origins, error) {
+	lookup := opts.LookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	file, text, err := find(opts.File, lookup)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	c := Default()
+	c.resolve(opts.Home)
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding the folder of %s: %w", file, err)
+	}
+	d := newDecoder(file, dir, lookup)
+	if file != "" && len(text) > maxFile {
+		d.fault(nil, "", "the file has %d bytes, a configuration has at most %d", len(text), maxFile)
+	} else if file != "" {
+		d.document(text, c)
+		_, models := d.places["models"]
+		if _, routes := d.places["routes"]; models && !routes {
+			c.Routes = nil // the built-in ones are for the built-in models
+		}
+	}
+	d.environment(c)
+	d.flags(c, opts.Flags)
+	d.keys(c)
+
+	c.check(func(key, format string, args ...any) {
+		if !d.isBroken(key) {
+			d.faults = append(d.faults, d.locate(Fault{Key: key, Message: fmt.Sprintf(format, args...)}))
+		}
+	})
+	if len(d.faults) > 0 {
+		d.faults.sort()
+		return nil, nil, d.faults
+	}
+	return c, &Origins{File: file, byKey: d.origins}, nil
+}
+
+// find returns the name and the content of the configuration file, or nothing
+// when there is none and none was asked for.
+func find(file string, lookup func(string) (string, bool)) (name string, text []byte, err error) {
+	asked := "--config"
+	if file == "" {
+		file, _ = lookup("BENDI_CONFIG")
+		asked = "BENDI_CONFIG"
+	}
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", nil, Faults{{Source: file, Message: "there is no such file, which " + asked + " names; begin one with a copy of bendi.example.yaml"}}
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+		return file, text, nil
+	}
+	for _, file := range searched(lookup) {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("reading the configuration: %w; name another file with --config", err)
+		}
+		return file, text, nil
+	}
+	return "", nil, nil
+}
+
+// searched are the files looked for when none was named.
+func searched(lookup func(string) (string, bool)) []string {
+	user, _ := lookup("XDG_CONFIG_HOME")
+	if home, _ := lookup("HOME"); user == "" && home != "" {
+		user = filepath.Join(home, ".config")
+	}
+	files := []string{"bendi.yaml"}
+	if user != "" {
+		files = append(files, filepath.Join(user, "bendi", "bendi.yaml"))
+	}
+	return append(files, "/etc/bendi/bendi.yaml")
+}
+
+// environment takes the settings that the environment has.
+func (d *decoder) environment(c *Config) {
+	for key, v := range settable(reflect.ValueOf(c).Elem(), "") {
+		name := "BENDI_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+		if text, _ := d.lookup(name); text != "" {
+			d.override(key, v, text, Origin("environment "+name))
+		}
+	}
+}
+
+// flags takes the settings that were given by flag.
+func (d *decoder) flags(c *Config, flags map[string]string) {
+	known := map[string]bool{}
+	for key, v := range settable(reflect.ValueOf(c).Elem(), "") {
+		known[key] = true
+		if text, ok := flags[key]; ok {
+			d.override(key, v, text, Origin("flag --"+strings.NewReplacer(".", "-", "_", "-").Replace(key)))
+		}
+	}
+	for key := range flags {
+		if !known[key] {
+			d.faults = append(d.faults, Fault{Source: "flag", Key: key, Message: "is no setting that a flag can give"})
+		}
+	}
+}
+
+// override sets v, the setting called key, to what text says. Relative paths
+// start from the working directory.
+func (d *decoder) override(key string, v reflect.Value, text string, from Origin) {
+	var err error
+	if v.Kind() == reflect.Slice {
+		list := strings.Split(text, ",")
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i])
+		}
+		v.Set(reflect.ValueOf(list))
+		maps.DeleteFunc(d.origins, func(k string, _ Origin) bool { return strings.HasPrefix(k, key+"[") })
+	} else {
+		wd, _ := os.Getwd() // without one, relative paths stay so
+		err = setText(v, text, wd)
+	}
+	d.origins[key], d.outside[key] = from, true
+	if err != nil {
+		d.broken[key] = true
+		d.faults = append(d.faults, Fault{Source: string(from), Key: key, Message: err.Error()})
+		return
+	}
+	delete(d.broken, key)
+}
+
+// keys reads the secrets that lie in files, and takes the key of the
+// environment.
+func (d *decoder) keys(c *Config) {
+	for i := range c.Access.Keys {
+		k := &c.Access.Keys[i]
+		key := fmt.Sprintf("access.keys[%d]", i)
+		if k.KeyFile == "" {
+			continue
+		}
+		if _, both := d.places[key+".key"]; both {
+			d.broken[key] = true
+			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: "is one too many beside key; keep one of them"}))
+			continue
+		}
+		text, err := os.ReadFile(string(k.KeyFile))
+		if err != nil {
+			d.broken[key+".key"], d.broken[key+".key_file"] = true, true
+			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: err.Error()}))
+			continue
+		}
+		k.Key = NewSecret(strings.TrimRight(string(text), "\r\n"))
+		d.origins[key+".key"] = Origin("file " + string(k.KeyFile))
+	}
+	secret, _ := d.lookup(keyVariable)
+	if secret == "" {
+		return
+	}
+	for _, k := range c.Access.Keys {
+		if k.Key.Reveal() == secret {
+			return // the file refers to it already
+		}
+	}
+	key := fmt.Sprintf("access.keys[%d]", len(c.Access.Keys))
+	c.Access.Keys = append(c.Access.Keys, Key{Name: "environment", Key: NewSecret(secret)})
+	for _, key := range []string{key + ".name", key + ".key"} {
+		d.origins[key], d.outside[key] = "environment "+keyVariable, true
+	}
+}
+
+// isBroken reports whether key or what it is part of is at fault already, so
+// that a second fault would only repeat the first.
+func (d *decoder) isBroken(key string) bool {
+	for part := range upwards(key) {
+		if d.broken[part] {
+			return true
+		}
+	}
+	return d.broken[""]
+}
+
+// upwards yields key, what it is part of, and so on.
+func upwards(key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key != "" && yield(key) {
+			key = key[:max(0, strings.LastIndexAny(key, ".["))]
+		}
+	}
+}
+
+// locate says where the value of f's key was written, or else the nearest
+// thing it is part of.
+func (d *decoder) locate(f Fault) Fault {
+	if d.outside[f.Key] {
+		f.Source = string(d.origins[f.Key])
+		return f
+	}
+	for part := range upwards(f.Key) {
+		p, ok := d.places[part]
+		if !ok {
+			continue
+		}
+		at := p.value
+		if part != f.Key {
+			at = p.key
+		}
+		f.Source, f.Line, f.Column = d.source, at.Line, at.Column
+		return f
+	}
+	f.Source = d.source
+	return f
+}
+
+// settable yields the settings below v that a text can give: those that are
+// no part of a list or of a mapping of names.
+func settable(v reflect.Value, key string) iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		for field, fv := range v.Fields() {
+			name := join(key, field.Tag.Get("yaml"))
+			switch {
+			case fv.Kind() == reflect.Struct:
+				for k, v := range settable(fv, name) {
+					if !yield(k, v) {
+						return
+					}
+				}
+			case fv.Kind() == reflect.Map, fv.Kind() == reflect.Slice && fv.Type().Elem().Kind() != reflect.String:
+			case !yield(name, fv):
+				return
+			}
+		}
+	}
+}
+
+// resolve makes the paths of c absolute.
+func (c *Config) resolve(dir string) {
+	c.Engine.Worker.resolve(dir)
+	c.Engine.Library.resolve(dir)
+	for id, m := range c.Models {
+		m.Path.resolve(dir)
+		for a, p := range m.Adapters {
+			p.resolve(dir)
+			m.Adapters[a] = p
+		}
+		c.Models[id] = m
+	}
+}
