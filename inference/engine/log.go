@@ -2,11 +2,15 @@ package engine
 
 import (
 	"os"
+	"strings"
 	"sync"
-	"unsafe"
 
 	"github.com/ebitengine/purego"
 )
+
+// sharedContext is in a warning about a context larger than the model was
+// trained with, which ours is: all sequences share it.
+const sharedContext = "n_ctx_seq"
 
 // Levels of ggml_log_level.
 const (
@@ -27,8 +31,11 @@ var llamaLog = sync.OnceValue(func() uintptr {
 		if level != ggmlLogCont {
 			last = level
 		}
-		if (last == ggmlLogWarn || last == ggmlLogError) && text != nil {
-			os.Stderr.Write(unsafe.Slice(text, len(goString(text))))
+		if last != ggmlLogWarn && last != ggmlLogError || text == nil {
+			return 0
+		}
+		if line := goString(text); !strings.Contains(line, sharedContext) {
+			os.Stderr.WriteString(line)
 		}
 		return 0
 	})

@@ -1,0 +1,165 @@
+package llamacpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"bendi/chat"
+)
+
+// Models lists the base model, then its adapters. Where the window was left to
+// the worker, it is not known before that is ready.
+func (w *Worker) Models() []chat.ModelInfo {
+	all := slices.Clone(w.models)
+	if info, ok := w.Info(); ok {
+		for i := range all {
+			all[i].Context = info.Context
+		}
+	}
+	return all
+}
+
+// models returns what the worker offers.
+func (c Config) models() []chat.ModelInfo {
+	base := chat.ModelInfo{ID: c.Name, OwnedBy: "local", Context: c.Context}
+	if file, err := os.Stat(c.Model); err == nil {
+		base.Created = file.ModTime().Unix()
+	}
+	all := []chat.ModelInfo{base}
+	for _, adapter := range slices.Sorted(maps.Keys(c.Adapters)) {
+		info := base
+		info.ID = c.Name + ":" + adapter
+		all = append(all, info)
+	}
+	return all
+}
+
+// Chat streams the worker's answer. While the worker is loading or being
+// restarted it waits for it, ReadyWait at most. When the worker dies, a request
+// that it had taken ends with an error, since it may have died of it; one that
+// it had not taken waits for the next.
+func (w *Worker) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		patience := time.After(w.cfg.ReadyWait)
+		for {
+			p, err := w.await(ctx, patience)
+			if err != nil {
+				yield(chat.Event{}, err)
+				return
+			}
+			if !p.ask(ctx, req, yield) {
+				return
+			}
+		}
+	}
+}
+
+// await waits for a process that can answer.
+func (w *Worker) await(ctx context.Context, patience <-chan time.Time) (*process, error) {
+	for {
+		w.mu.Lock()
+		state, changed, p, refusal := w.state, w.changed, w.proc, w.refusal()
+		w.mu.Unlock()
+		switch state {
+		case ready:
+			return p, nil
+		case failed, closed:
+			return nil, refusal
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for the engine of model %s: %w", w.cfg.Name, context.Cause(ctx))
+		case <-patience:
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if err := w.condition(); err != nil {
+				err.RetryAfter = 5 * time.Second
+				return nil, err
+			}
+			return w.proc, nil
+		}
+	}
+}
+
+var errLeft = errors.New("the answer is over")
+
+// ask passes on the process's answer. It returns true when the process had
+// died before it took the request, so that another may be asked.
+func (p *process) ask(ctx context.Context, req *chat.Request, yield func(chat.Event, error) bool) (again bool) {
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(errLeft)
+	// The connection to a dead process breaks by itself, and how it breaks
+	// tells whether the request was taken. This is for one that does not.
+	stop := context.AfterFunc(p.ctx, func() {
+		time.AfterFunc(breakTime, func() { cancel(context.Cause(p.ctx)) })
+	})
+	defer stop()
+
+	begun := false
+	for ev, err := range p.model.Chat(inner, req) {
+		if err != nil {
+			free := !begun && notTaken(err)
+			switch {
+			case ctx.Err() != nil || !broken(err) || !p.dies(ctx, free):
+			case free:
+				return true
+			default:
+				err = context.Cause(p.ctx)
+			}
+			yield(chat.Event{}, err)
+			return false
+		}
+		begun = true
+		if !yield(ev, nil) {
+			return false
+		}
+	}
+	return false
+}
+
+// breakTime is how long the connections of a dead process may take to break.
+const breakTime = 300 * time.Millisecond
+
+// broken reports whether err may come from the death of the process.
+func broken(err error) bool {
+	e, ok := errors.AsType[*chat.Error](err)
+	return ok && (e.Kind == chat.BadBackend || e.Kind == chat.Unavailable && e.Err != nil)
+}
+
+// notTaken reports whether err means that the process had not read the
+// request. A unix socket says "connection reset" only where something was
+// left unread; a process that dies of a request it has read ends the stream,
+// and that request is not put to the next process.
+func notTaken(err error) bool {
+	for _, no := range []error{syscall.ENOENT, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// dies waits for the news that the process is dead, which its connections may
+// tell before the system does: it takes a large process a while to go. Who
+// waits in the midst of an answer must not wait long.
+func (p *process) dies(ctx context.Context, patient bool) bool {
+	limit := 800 * time.Millisecond
+	if patient {
+		limit = 5 * time.Second
+	}
+	select {
+	case <-p.ctx.Done():
+		return true
+	case <-ctx.Done():
+	case <-time.After(limit):
+	}
+	return false
+}

@@ -1,0 +1,118 @@
+package llamacpp
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config says what to run.
+type Config struct {
+	Name     string            // model id, such as "bendi-demo"
+	Worker   string            // path of the bendi-engine program
+	Library  string            // folder of llama.cpp's shared libraries
+	Model    string            // GGUF file
+	Context  int               // tokens of a sequence
+	Slots    int               // sequences at once
+	Threads  int               // of the CPU
+	Adapters map[string]string // LoRA files by adapter name; each is the model Name:adapter
+
+	SocketDir    string        // a private folder for the socket is made in it; "": XDG_RUNTIME_DIR, else the temporary folder
+	StartTimeout time.Duration // a worker not ready by then is killed; 0: 10 minutes
+	ReadyWait    time.Duration // a request waits this long for a worker that is not ready; 0: 30 seconds
+	Log          *slog.Logger  // nil: nothing is logged
+
+	testOnlyTimes times
+}
+
+// times are those a test shortens; 0 is the default.
+type times struct {
+	grace time.Duration // from SIGTERM to SIGKILL
+	rest  time.Duration // of a failed worker until it is tried again
+}
+
+const maxSocketPath = 103 // bytes: the smallest sun_path there is has 104, with the zero byte
+
+// complete returns c with its defaults, or what is wrong with it.
+func (c Config) complete() (Config, error) {
+	if c.Name == "" || c.Model == "" {
+		return c, errors.New("a worker needs a name and a model file")
+	}
+	path, err := exec.LookPath(c.Worker)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound):
+		return c, fmt.Errorf("model %s: there is no worker program at %q: build it with `make build`", c.Name, c.Worker)
+	case err != nil:
+		return c, fmt.Errorf("model %s: the worker program %q cannot be run: %w: build it again with `make build`", c.Name, c.Worker, err)
+	}
+	c.Worker = path
+	c.SocketDir = cmp.Or(c.SocketDir, os.Getenv("XDG_RUNTIME_DIR"), os.TempDir())
+	c.StartTimeout = cmp.Or(c.StartTimeout, 10*time.Minute)
+	c.ReadyWait = cmp.Or(c.ReadyWait, 30*time.Second)
+	c.testOnlyTimes.grace = cmp.Or(c.testOnlyTimes.grace, 2*time.Second)
+	c.testOnlyTimes.rest = cmp.Or(c.testOnlyTimes.rest, time.Minute)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Log = c.Log.With("model", c.Name)
+	return c, nil
+}
+
+// makeSocketDir makes the folder that only this user may enter, and returns
+// the path of the socket in it.
+func (c Config) makeSocketDir() (dir, socket string, err error) {
+	dir, err = os.MkdirTemp(c.SocketDir, "bendi-")
+	if err != nil {
+		return "", "", fmt.Errorf("model %s: making a folder for the worker's socket: %w", c.Name, err)
+	}
+	socket = filepath.Join(dir, "engine.sock")
+	if len(socket) > maxSocketPath {
+		os.Remove(dir)
+		return "", "", fmt.Errorf("model %s: the socket %s would have a path of %d bytes, and the system allows %d: choose a socket folder with a shorter path than %s",
+			c.Name, socket, len(socket), maxSocketPath, c.SocketDir)
+	}
+	return dir, socket, nil
+}
+
+// args returns the worker's command line.
+func (c Config) args(socket string) []string {
+	args := []string{
+		"--socket", socket,
+		"--name", c.Name,
+		"--model", c.Model,
+		"--library", c.Library,
+		"--context", strconv.Itoa(c.Context),
+		"--slots", strconv.Itoa(c.Slots),
+		"--threads", strconv.Itoa(c.Threads),
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Adapters)) {
+		args = append(args, "--adapter", name+"="+c.Adapters[name])
+	}
+	return args
+}
+
+// environment picks from the gateway's environment what a worker needs. The
+// rest may hold keys of remote services, and stays here.
+func environment(all []string) []string {
+	names := []string{"PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "GOMAXPROCS", "GOTRACEBACK"}
+	prefixes := []string{"LC_", "GGML_", "OMP_", "GOMP_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "VK_"}
+	var env []string
+	for _, entry := range all {
+		name, _, _ := strings.Cut(entry, "=")
+		hasPrefix := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.Contains(names, name) || slices.ContainsFunc(prefixes, hasPrefix) {
+			env = append(env, entry)
+		}
+	}
+	return append(env, "GGML_NO_BACKTRACE=1") // on abort ggml would start a debugger
+}

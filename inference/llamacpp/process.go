@@ -1,0 +1,139 @@
+package llamacpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"bendi/inference/remote"
+)
+
+// A death is why and how a process ended.
+type death struct {
+	how      string   // such as "exit status 1" or "signal: killed"
+	reason   string   // what the worker said when it could not get ready
+	log      []string // the last lines of its log
+	wasReady bool
+}
+
+func (d *death) Error() string {
+	msg := "the engine ended: " + d.brief()
+	if len(d.log) > 0 {
+		msg += "\nthe end of its log:\n" + strings.Join(d.log, "\n")
+	}
+	return msg
+}
+
+// brief is the death without the log.
+func (d *death) brief() string {
+	if d.reason != "" {
+		return d.how + ": " + d.reason
+	}
+	return d.how
+}
+
+// pipeDelay bounds the wait for the end of a dead worker's output, which
+// processes that it started may hold open.
+const pipeDelay = 200 * time.Millisecond
+
+// maxConns is more than a worker takes in, so that its own bounded queue, which
+// answers when it is full, is the only one.
+const maxConns = 4096
+
+// live runs one process, from its start until nothing of its group is left.
+func (w *Worker) live() *death {
+	d := new(death)
+	os.Remove(w.socket) // a dead worker's; where there is none, fine
+	model, err := remote.New(remote.Options{Name: w.cfg.Name, Socket: w.socket, MaxConns: maxConns})
+	if err != nil {
+		d.how = fmt.Sprintf("not started: %v", err)
+		return d
+	}
+	defer model.Close()
+
+	said := make(chan Info, 1) // the ready line
+	stdout := &lines{max: 64 << 10, each: func(line string) {
+		n, ok := parseNotice(line)
+		switch {
+		case !ok:
+			w.cfg.Log.Debug("engine output", slog.String("line", line))
+		case n.Event == eventFailed:
+			d.reason = n.Error
+		default:
+			select {
+			case said <- *n.Info:
+			default: // said before
+			}
+		}
+	}}
+	var end tail
+	stderr := &lines{max: maxLine, each: func(line string) {
+		end.add(line)
+		w.cfg.Log.Info("engine log", slog.String("line", line))
+	}}
+
+	cmd := exec.Command(w.cfg.Worker, w.cfg.args(w.socket)...)
+	cmd.Env = environment(os.Environ())
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = pipeDelay
+	// The pipe is never written to. The worker exits when it closes, and the
+	// system closes it when this process ends, however that comes about.
+	if _, err := cmd.StdinPipe(); err != nil {
+		d.how = fmt.Sprintf("not started: %v", err)
+		return d
+	}
+	if err := cmd.Start(); err != nil {
+		d.how = fmt.Sprintf("not started: %v", err)
+		return d
+	}
+	w.cfg.Log.Debug("engine started", slog.Int("pid", cmd.Process.Pid))
+	signal := func(sig syscall.Signal) { syscall.Kill(-cmd.Process.Pid, sig) }
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+
+	startTimeout := time.After(w.cfg.StartTimeout)
+	closing := w.ctx.Done()
+	var kill <-chan time.Time
+	for {
+		select {
+		case info := <-said:
+			p := &process{info: info, model: model}
+			p.ctx, p.die = context.WithCancelCause(w.ctx)
+			d.wasReady, startTimeout = true, nil
+			w.arrive(p)
+		case <-startTimeout:
+			d.how = fmt.Sprintf("not ready within %v, killed", w.cfg.StartTimeout)
+			signal(syscall.SIGKILL)
+		case <-closing:
+			closing, kill = nil, time.After(w.cfg.testOnlyTimes.grace)
+			signal(syscall.SIGTERM)
+		case <-kill:
+			signal(syscall.SIGKILL)
+		case err := <-exited:
+			// What the worker started goes with it. The number of the group
+			// is not given to another while one of them lives.
+			signal(syscall.SIGKILL)
+			stderr.flush()
+			d.log = end.lines
+			if d.how == "" {
+				d.how = outcome(cmd, err)
+			}
+			return d
+		}
+	}
+}
+
+// outcome says how a process ended.
+func outcome(cmd *exec.Cmd, err error) string {
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) || cmd.ProcessState != nil {
+		return cmd.ProcessState.String()
+	}
+	return err.Error()
+}

@@ -1,0 +1,296 @@
+package remote
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"bendi/chat"
+	"bendi/openaicompat/wire"
+)
+
+// Options say which server to ask and how.
+type Options struct {
+	Name    string // of the backend, in errors
+	BaseURL string // such as "https://llm.example/v1"; of a socket "http://localhost/v1" unless said
+	Socket  string // path of a unix socket to connect to, whatever the host of BaseURL
+	Key     string // sent as a bearer token; may be empty
+
+	MaxConns int // to the server, at once; further requests wait. 0: 100
+
+	// IdleTimeout is how long the server may be silent in the midst of an
+	// answer; 0: 300 seconds. How long it takes to begin one is not bounded,
+	// since a long prompt takes its time: ctx does that.
+	IdleTimeout time.Duration
+}
+
+const (
+	connectTimeout = 10 * time.Second
+	maxConns       = 100      // to the server, at once, unless said
+	maxIdleConns   = 20       // of them kept open
+	maxEvent       = 16 << 20 // bytes of one event
+	maxOther       = 64 << 10 // bytes read of an answer that is no stream
+	maxRetryAfter  = time.Hour
+	drainTime      = 100 * time.Millisecond
+)
+
+// A Model is a model of a server, or several: which one answers is up to the
+// name in the request.
+type Model struct {
+	name   string
+	url    string
+	key    string
+	idle   time.Duration
+	replay bool // the transport may ask again where an idle connection was closed
+	client *http.Client
+}
+
+// New returns a Model with connections of its own. It does not connect yet.
+func New(o Options) (*Model, error) {
+	dialer := &net.Dialer{Timeout: connectTimeout}
+	dial := dialer.DialContext
+	if o.Socket != "" {
+		o.BaseURL = cmp.Or(o.BaseURL, "http://localhost/v1")
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", o.Socket)
+		}
+	}
+	u, err := url.Parse(o.BaseURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		// The URL itself is not shown: a key may have been put into it.
+		return nil, fmt.Errorf("backend %s: the base URL must be http or https with a host and a path, such as https://llm.example/v1, without user, query and fragment", o.Name)
+	}
+	return &Model{
+		name: o.Name,
+		url:  u.JoinPath("chat/completions").String(),
+		key:  o.Key,
+		idle: cmp.Or(o.IdleTimeout, 300*time.Second),
+		// A process at a socket that closes a connection has died, maybe of
+		// the request; the next one must not be asked the same unawares.
+		replay: o.Socket == "",
+		client: &http.Client{
+			Transport: &http.Transport{
+				DialContext:            dial,
+				TLSHandshakeTimeout:    connectTimeout,
+				MaxConnsPerHost:        cmp.Or(o.MaxConns, maxConns),
+				MaxIdleConnsPerHost:    maxIdleConns,
+				IdleConnTimeout:        90 * time.Second,
+				MaxResponseHeaderBytes: maxOther,
+				DisableCompression:     true,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Close closes the connections that no answer is using.
+func (m *Model) Close() { m.client.CloseIdleConnections() }
+
+var errLeft = errors.New("the answer is no longer wanted")
+
+// Chat streams the server's answer to req.
+func (m *Model) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(errLeft) // on break, return and panic alike
+
+		left := false
+		err := m.answer(ctx, cancel, req, func(ev chat.Event) bool {
+			left = !yield(ev, nil)
+			return !left
+		})
+		if err == nil || left {
+			return
+		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // whatever broke, this is why
+		}
+		yield(chat.Event{}, fmt.Errorf("backend %s: %w", m.name, err))
+	}
+}
+
+// answer asks the server and emits the events of its answer, until that is
+// over or emit returns false.
+func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req *chat.Request, emit func(chat.Event) bool) error {
+	res, err := m.post(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body := newIdleReader(res.Body, m.idle, cancel)
+	if err := check(res, body); err != nil {
+		return err
+	}
+
+	a := newAnswer(req.N)
+	for data, err := range events(body, maxEvent) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return brokenOff(err)
+		case string(data) == "[DONE]":
+			last, err := a.end()
+			if err != nil {
+				return err
+			}
+			if emit(last) {
+				drain(body, cancel)
+			}
+			return nil
+		}
+		evs, err := wire.DecodeChunk(data)
+		if e, ok := errors.AsType[*chat.Error](err); ok {
+			return ours(e)
+		}
+		if err != nil {
+			return err
+		}
+		for _, ev := range evs {
+			pass, err := a.take(ev)
+			if err != nil {
+				return err
+			}
+			if pass && !emit(ev) {
+				return nil
+			}
+		}
+	}
+	return brokenOff(io.ErrUnexpectedEOF)
+}
+
+// post sends the request and returns the response, whatever its status.
+func (m *Model) post(ctx context.Context, req *chat.Request) (*http.Response, error) {
+	body, err := wire.EncodeRequest(req)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the request: %w", err)
+	}
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { connected.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	post.Header.Set("Content-Type", "application/json")
+	post.Header.Set("Accept", "text/event-stream")
+	post.Header.Set("User-Agent", "bendi")
+	if req.ID != "" {
+		post.Header.Set("X-Request-Id", req.ID)
+	}
+	if m.key != "" {
+		post.Header.Set("Authorization", "Bearer "+m.key)
+	}
+	if m.replay {
+		post.Header["Idempotency-Key"] = nil // not sent; net/http wants to see it before it asks again
+	}
+
+	res, err := m.client.Do(post)
+	if err == nil {
+		return res, nil
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // without the URL, which says nothing that the name does not
+	}
+	if !connected.Load() {
+		return nil, &chat.Error{Kind: chat.Unavailable, Msg: "the backend cannot be reached now; try again later", Err: err}
+	}
+	return nil, brokenOff(err)
+}
+
+// check returns an error unless res begins a stream.
+func check(res *http.Response, body io.Reader) error {
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	encoding := res.Header.Get("Content-Encoding")
+	if res.StatusCode == http.StatusOK && media == "text/event-stream" && (encoding == "" || encoding == "identity") {
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(body, maxOther))
+	if err != nil && len(text) == 0 {
+		return brokenOff(err)
+	}
+	if res.StatusCode != http.StatusOK {
+		e := wire.DecodeError(res.StatusCode, text)
+		e.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
+		return ours(e)
+	}
+	if holdsError(text) {
+		e := wire.DecodeError(0, text)
+		e.Kind = chat.BadBackend // it said that all was well
+		return e
+	}
+	if encoding != "" {
+		media += ", " + encoding
+	}
+	return chat.Errorf(chat.BadBackend, "the backend answered with the content type %q where a stream of events was asked for", media)
+}
+
+// holdsError reports whether body is JSON with an error in it.
+func holdsError(body []byte) bool {
+	var answer struct {
+		Error json.RawMessage `json:"error"`
+	}
+	return json.Unmarshal(body, &answer) == nil && len(answer.Error) > 0 && string(answer.Error) != "null"
+}
+
+// ours turns a failure that the server reported into one that our client may
+// see: what went wrong between the gateway and its backend is no fault of the
+// client's key, nor of the gateway.
+func ours(e *chat.Error) error {
+	switch e.Kind {
+	case chat.Unauthenticated, chat.Forbidden:
+		// Its message is dropped: servers repeat pieces of the key in it.
+		return &chat.Error{
+			Kind: chat.BadBackend,
+			Msg:  "the backend refused the key that the gateway is configured with; the operator has to set a valid one",
+			Err:  fmt.Errorf("the backend's error was of the kind %q", e.Kind),
+		}
+	case chat.Internal:
+		e.Kind = chat.BadBackend
+	}
+	return e
+}
+
+// brokenOff is the error of a stream that ended before its answer did.
+func brokenOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return &chat.Error{Kind: chat.BadBackend, Msg: "the backend broke off before its answer was whole", Err: err}
+}
+
+// retryAfter reads the header of that name: seconds, or a date.
+func retryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	var d time.Duration
+	if n, err := strconv.Atoi(value); err == nil {
+		d = time.Duration(min(max(n, 0), int(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRetryAfter)
+}
+
+// drain reads the end of a stream after its last event, so that the
+// connection can be used again. It gives the server a moment, not more.
+func drain(body io.Reader, cancel context.CancelCauseFunc) {
+	timer := time.AfterFunc(drainTime, func() { cancel(errLeft) })
+	defer timer.Stop()
+	io.CopyN(io.Discard, body, maxOther)
+}
