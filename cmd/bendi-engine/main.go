@@ -26,12 +26,15 @@ import (
 
 	"bendi/inference/engine"
 	"bendi/inference/llamacpp"
+	"bendi/models"
 	"bendi/openaicompat"
 )
 
 func main() {
 	// ggml would start a debugger when it aborts, and wait for it.
 	os.Setenv("GGML_NO_BACKTRACE", "1")
+	// A core dump would hold users' words.
+	syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -48,14 +51,28 @@ func main() {
 
 var errUsage = errors.New("wrong usage")
 
+// options are the command line.
+type options struct {
+	engine.Config
+	socket  string
+	library string
+	check   bool // load the library and no model
+}
+
 // run loads the model and serves it until ctx or stdin ends.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	cfg, socket, library, err := parse(args, stderr)
+	opts, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	version, err := engine.LoadLibrary(opts.library)
+	if err != nil {
+		return err
+	}
+	if opts.check {
+		_, err := fmt.Fprintf(stdout, "llama.cpp %s\n", version)
+		return err
+	}
 	go func() {
 		io.Copy(io.Discard, stdin)
 		// Loading and decoding cannot be interrupted from Go, and nobody is
@@ -63,17 +80,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "bendi-engine: the supervisor is gone")
 		os.Exit(0)
 	}()
-
-	version, err := engine.LoadLibrary(library)
-	if err != nil {
+	if err := inspect(opts.Config); err != nil {
 		return err
 	}
-	e, err := engine.Open(cfg)
+	e, err := engine.Open(opts.Config)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	listener, err := net.Listen("unix", socket)
+	listener, err := net.Listen("unix", opts.socket)
 	if err != nil {
 		return err
 	}
@@ -84,7 +99,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
-	if err := llamacpp.TellReady(stdout, describe(cfg, version, e)); err != nil {
+	if err := llamacpp.TellReady(stdout, describe(opts.Name, version, e)); err != nil {
 		return err
 	}
 
@@ -99,45 +114,66 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // parse reads the command line.
-func parse(args []string, stderr io.Writer) (cfg engine.Config, socket, library string, err error) {
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	o.Adapters = make(map[string]string)
 	f := flag.NewFlagSet("bendi-engine", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	cfg.Adapters = make(map[string]string)
-	f.StringVar(&socket, "socket", "", "unix socket to serve on; required")
-	f.StringVar(&cfg.Model, "model", "", "GGUF file; required")
-	f.StringVar(&library, "library", "", "directory of libllama.so; required")
-	f.StringVar(&cfg.Name, "name", "model", "the model's id in requests")
-	f.IntVar(&cfg.Context, "context", 0, "tokens of each conversation; 0: what the model was trained with")
-	f.IntVar(&cfg.Slots, "slots", 4, "conversations answered at once")
-	f.IntVar(&cfg.Threads, "threads", 0, "CPU threads; 0: the physical cores")
+	f.StringVar(&o.socket, "socket", "", "unix socket to serve on; required")
+	f.StringVar(&o.Model, "model", "", "GGUF file; required")
+	f.StringVar(&o.library, "library", "", "directory of libllama.so; required")
+	f.BoolVar(&o.check, "check", false, "load the library, print its version, and end")
+	f.StringVar(&o.Name, "name", "model", "the model's id in requests")
+	f.IntVar(&o.Context, "context", 0, "tokens of each conversation; 0: what the model was trained with")
+	f.IntVar(&o.Slots, "slots", 4, "conversations answered at once")
+	f.IntVar(&o.Threads, "threads", 0, "CPU threads; 0: the physical cores")
 	f.Func("adapter", "LoRA adapter as NAME=FILE; may be repeated", func(s string) error {
 		name, path, ok := strings.Cut(s, "=")
 		if !ok || name == "" || path == "" {
 			return fmt.Errorf("want NAME=FILE, have %q", s)
 		}
-		cfg.Adapters[name] = path
+		o.Adapters[name] = path
 		return nil
 	})
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return cfg, "", "", err
-		}
-		return cfg, "", "", errUsage
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return o, err
+	} else if err != nil {
+		return o, errUsage
 	}
-	for name, value := range map[string]string{"socket": socket, "model": cfg.Model, "library": library} {
+	var err error
+	require := func(name, value string) {
 		if value == "" {
 			fmt.Fprintf(stderr, "bendi-engine: --%s is required; see --help\n", name)
 			err = errUsage
 		}
 	}
-	return cfg, socket, library, err
+	require("library", o.library)
+	if !o.check {
+		require("socket", o.socket)
+		require("model", o.Model)
+	}
+	return o, err
+}
+
+// inspect reads the headers of the files, since llama.cpp aborts the process on
+// some that are damaged.
+func inspect(cfg engine.Config) error {
+	if err := models.CheckModel(cfg.Model); err != nil {
+		return err
+	}
+	for _, path := range cfg.Adapters {
+		if err := models.CheckAdapter(path, cfg.Model); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // describe says to the supervisor what was loaded.
-func describe(cfg engine.Config, version string, e *engine.Engine) llamacpp.Info {
+func describe(name, version string, e *engine.Engine) llamacpp.Info {
 	info := e.Info()
 	return llamacpp.Info{
-		Name: cfg.Name, Model: info.Model, Device: info.Device, Library: "llama.cpp " + version,
+		Name: name, Model: info.Model, Device: info.Device, Library: "llama.cpp " + version,
 		Context: info.Context, Slots: info.Slots, SizeBytes: info.SizeBytes, MemoryBytes: memory(),
 		LoadTime: info.LoadTime, Adapters: info.Adapters,
 	}

@@ -1,0 +1,44 @@
+# `make run` and `make test` do all the set-up themselves; they need Go, Node's
+# npm and a C++ runtime with libffi (see README.md).
+
+LIB_SOURCE := inference/engine/lib
+LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
+PORT       ?= 8080
+
+.PHONY: build run test race bench lint fmt fuzz lib clean
+
+build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
+	go build -o bin/ ./cmd/bendi ./cmd/bendi-engine
+
+run: build ## serve the demo model on 127.0.0.1:8080
+	exec bin/bendi serve --listen 127.0.0.1:$(PORT)
+
+test: build ## everything that has to hold, under the race detector
+	go vet ./...
+	go test -race -timeout 15m ./...
+
+bench: build ## print the benchmark tables
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "not formatted, run make fmt:"; gofmt -l .; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+fmt:
+	gofmt -w .
+
+# The llama.cpp libraries that package-lock.json pins by their hash. llama.Load
+# looks for names without a version, so they get the two links it wants.
+lib: bin/lib/libllama.so
+
+bin/lib/libllama.so: $(LIB_SOURCE)/package-lock.json
+	@ldconfig -p 2>/dev/null | grep -q 'libffi\.so\.8' || { echo "libffi.so.8 is missing, which bendi-engine needs: apt-get install libffi8"; exit 1; }
+	cd $(LIB_SOURCE) && npm ci --no-progress
+	ln -sfn libllama.v0.5.0.so $(LIB_DIR)/libllama.so
+	ln -sfn libggml.v0.5.0.so $(LIB_DIR)/libggml.so
+	mkdir -p bin && ln -sfn ../$(LIB_DIR) bin/lib
+	touch $(LIB_DIR)/libllama.v0.5.0.so
+
+clean:
+	rm -rf bin $(LIB_SOURCE)/node_modules

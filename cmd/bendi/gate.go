@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"bendi/chat"
+	"bendi/router"
+)
+
+// A gate is what requests go through, so that the program can end gracefully:
+//
+//	open     --drain-->            draining (new requests are refused)
+//	draining --last answer ends--> shut
+//	draining --time is up-->       shut (the answers left end with an error)
+type gate struct {
+	mu       sync.Mutex
+	draining bool
+	running  int
+	idle     chan struct{} // closed when draining and nothing runs
+
+	ctx   context.Context // ended with errShuttingDown when time is up
+	abort context.CancelCauseFunc
+}
+
+var errShuttingDown = &chat.Error{
+	Kind: chat.Unavailable, Code: chat.CodeShuttingDown, RetryAfter: 5 * time.Second,
+	Msg: "the server is shutting down: try again in 5 s",
+}
+
+func newGate() *gate {
+	g := &gate{idle: make(chan struct{})}
+	g.ctx, g.abort = context.WithCancelCause(context.Background())
+	return g
+}
+
+// guard returns r behind the gate.
+func (g *gate) guard(r *router.Route) chat.Model { return guarded{r, g} }
+
+// refused returns the error of requests that come too late, or nil.
+func (g *gate) refused() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining {
+		return errShuttingDown
+	}
+	return nil
+}
+
+// drain refuses new requests and waits until the running answers have ended.
+// When ctx ends first, they are ended with an error. It returns how many that
+// were.
+func (g *gate) drain(ctx context.Context) (cut int) {
+	g.mu.Lock()
+	if !g.draining {
+		g.draining = true
+		if g.running == 0 {
+			close(g.idle)
+		}
+	}
+	g.mu.Unlock()
+	select {
+	case <-g.idle:
+		return 0
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	cut = g.running
+	g.mu.Unlock()
+	g.abort(errShuttingDown)
+	select {
+	case <-g.idle:
+	case <-time.After(time.Second): // as long as a Model may take to stop
+	}
+	return cut
+}
+
+// count returns how many answers are running.
+func (g *gate) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running
+}
+
+func (g *gate) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining {
+		return errShuttingDown
+	}
+	g.running++
+	return nil
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.running--; g.running == 0 && g.draining {
+		close(g.idle)
+	}
+}
+
+// A guarded route lists and resolves names as the route does.
+type guarded struct {
+	*router.Route
+	gate *gate
+}
+
+func (m guarded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		if err := m.gate.enter(); err != nil {
+			yield(chat.Event{}, err)
+			return
+		}
+		defer m.gate.leave()
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		stop := context.AfterFunc(m.gate.ctx, func() { cancel(errShuttingDown) })
+		defer stop()
+		m.Route.Chat(ctx, req)(yield)
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"bendi/access"
+	"bendi/chat"
+	"bendi/config"
+	"bendi/inference/llamacpp"
+	"bendi/models"
+	"bendi/openaicompat"
+	"bendi/router"
+)
+
+// A house is everything that runs for a configuration: a worker for each
+// model, and a tower of Models for each route. Only this file names concrete
+// types.
+type house struct {
+	workers map[string]*llamacpp.Worker // by model id
+	routes  []openaicompat.Route
+	gate    *gate
+	keys    *access.Keys
+}
+
+// build starts the workers that the routes need and wires the routes. It
+// fails where a model file is missing or damaged, before any worker starts.
+func build(cfg *config.Config, home models.Home, log *slog.Logger) (_ *house, err error) {
+	if err := inspect(cfg); err != nil {
+		return nil, err
+	}
+	worker, library := string(cfg.Engine.Worker), string(cfg.Engine.Library)
+	if worker == "" {
+		if worker, err = home.Worker(); err != nil {
+			return nil, err
+		}
+	}
+	if library == "" {
+		if library, err = home.Library(); err != nil {
+			return nil, err
+		}
+	}
+	h := &house{workers: make(map[string]*llamacpp.Worker), gate: newGate(), keys: new(access.Keys)}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	for _, k := range cfg.Access.Keys {
+		if err := h.keys.Add(k.Name, k.Key.Reveal()); err != nil {
+			return nil, usage(err)
+		}
+	}
+	for _, id := range used(cfg) {
+		m := cfg.Models[id]
+		adapters := make(map[string]string)
+		for name, path := range m.Adapters {
+			adapters[name] = string(path)
+		}
+		h.workers[id], err = llamacpp.Start(llamacpp.Config{
+			Name: id, Worker: worker, Library: library,
+			Model: string(m.Path), Adapters: adapters,
+			Context: m.Context, Slots: m.Slots, Threads: m.Threads,
+			Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range cfg.Routes {
+		route, err := router.New(h.offers(r.Models), "", r.Aliases)
+		if err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.Path, err)
+		}
+		h.routes = append(h.routes, openaicompat.Route{Path: r.Path, Model: h.gate.guard(route)})
+	}
+	return h, nil
+}
+
+// offers returns the models of a route with who serves them.
+func (h *house) offers(ids []string) []router.Offer {
+	var offers []router.Offer
+	for _, id := range ids {
+		base, _, _ := strings.Cut(id, ":")
+		w := h.workers[base]
+		for _, info := range w.Models() {
+			if info.ID == id {
+				offers = append(offers, router.Offer{ModelInfo: info, Backend: "llamacpp", Model: w})
+			}
+		}
+	}
+	return offers
+}
+
+// used returns the ids of the models that a route offers, sorted.
+func used(cfg *config.Config) []string {
+	ids := make(map[string]bool)
+	for _, r := range cfg.Routes {
+		for _, id := range r.Models {
+			base, _, _ := strings.Cut(id, ":")
+			ids[base] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// inspect reads the headers of all model files, so that a truncated or
+// damaged one is an error here and not the death of a worker.
+func inspect(cfg *config.Config) error {
+	var errs []error
+	for _, id := range used(cfg) {
+		m := cfg.Models[id]
+		err := models.CheckModel(string(m.Path))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("there is no file %s: correct models.%s.path, or put the file there", m.Path, id)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("model %s: %w", id, err))
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(m.Adapters)) {
+			if err := models.CheckAdapter(string(m.Adapters[name]), string(m.Path)); err != nil {
+				errs = append(errs, fmt.Errorf("model %s:%s: %w", id, name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// handler returns the HTTP side of the house.
+func (h *house) handler(cfg *config.Config, log *slog.Logger) http.Handler {
+	opts := openaicompat.Options{
+		Routes:       h.routes,
+		Ready:        h.ready,
+		Log:          log,
+		KeepAlive:    time.Duration(cfg.Server.KeepAlive),
+		MaxBody:      int64(cfg.Server.MaxBody),
+		AllowOrigins: cfg.Server.AllowOrigins,
+	}
+	if h.keys.Len() > 0 {
+		opts.Keys = h.keys
+	}
+	return openaicompat.New(opts)
+}
+
+// ready says what keeps the house from answering, or nil.
+func (h *house) ready() error {
+	errs := []error{h.gate.refused()}
+	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
+		errs = append(errs, h.workers[id].Ready())
+	}
+	return errors.Join(errs...)
+}
+
+// wait waits until every worker is ready, and returns what is wrong with those
+// that have failed. An end of ctx is no failure of a worker.
+func (h *house) wait(ctx context.Context) error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
+		if err := h.workers[id].Wait(ctx); err != nil && ctx.Err() == nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// route returns the tower of a path.
+func (h *house) route(path string) (chat.Model, bool) {
+	for _, r := range h.routes {
+		if r.Path == path {
+			return r.Model, true
+		}
+	}
+	return nil, false
+}
+
+// paths returns the paths of all routes.
+func (h *house) paths() []string {
+	var paths []string
+	for _, r := range h.routes {
+		paths = append(paths, r.Path)
+	}
+	return paths
+}
+
+// close ends all workers.
+func (h *house) close() {
+	var wg sync.WaitGroup
+	for _, w := range h.workers {
+		if w != nil {
+			wg.Go(func() { w.Close() })
+		}
+	}
+	wg.Wait()
+}

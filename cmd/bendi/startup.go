@@ -1,0 +1,100 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bendi/config"
+	"bendi/models"
+)
+
+// printHeader says what is starting, before the models are loaded.
+func (p *program) printHeader(origins *config.Origins) {
+	source := cmp.Or(origins.File, p.say("built in", "内置"))
+	fmt.Fprintf(p.stdout, "bendi %s  (%s: %s)\n", version(), p.say("configuration", "配置"), source)
+}
+
+// printHouse says what has started, in numbers, and what to try next. err is
+// what is wrong with the models that have failed.
+func (p *program) printHouse(cfg *config.Config, h *house, addr string, took time.Duration, err error) {
+	w := p.stdout
+	line := func(label, format string, args ...any) {
+		pad := max(0, 9-width(label))
+		fmt.Fprintf(w, " %s%s%s\n", label, strings.Repeat(" ", pad), fmt.Sprintf(format, args...))
+	}
+	url := "http://" + addr
+
+	device, library := "", ""
+	demo := false
+	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
+		info, ok := h.workers[id].Info()
+		if !ok {
+			continue
+		}
+		if info.Device != device || info.Library != library {
+			device, library = info.Device, info.Library
+			line(p.say("device", "设备"), "%s  (%s)", device, library)
+		}
+		line(p.say("model", "模型"), p.say(
+			"%s: %s, %s, %d conversations of %d tokens, %s in memory, loaded in %.1f s",
+			"%s:%s,%s,%d 路会话,每路 %d 个 token,占用内存 %s,加载 %.1f 秒"),
+			id, info.Model, bytesText(info.SizeBytes), info.Slots, info.Context, bytesText(info.MemoryBytes), info.LoadTime.Seconds())
+		demo = demo || filepath.Base(string(cfg.Models[id].Path)) == models.DemoModel
+	}
+	if demo {
+		line(p.say("note", "说明"), "%s", p.say(
+			"the demo model only proves that the installation works; for real answers name a GGUF model\n          of yours in bendi.yaml (start from bendi.example.yaml)",
+			"演示模型只用来验证安装;要得到有用的回答,请在 bendi.yaml 中写上您自己的 GGUF 模型\n          (可从 bendi.example.yaml 改起)"))
+	}
+	label := p.say("routes", "路由")
+	longest := 0
+	for _, r := range cfg.Routes {
+		longest = max(longest, len(r.Path))
+	}
+	for _, r := range cfg.Routes {
+		line(label, "%-*s -> %s", longest, r.Path, strings.Join(r.Models, ", "))
+		label = ""
+	}
+	if len(cfg.Access.Keys) == 0 {
+		line(p.say("access", "访问"), "%s", p.say("open, from this machine alone", "无需密钥,仅限本机"))
+	} else {
+		line(p.say("access", "访问"), p.say("with one of %d API keys", "需要 API 密钥(共 %d 个)"), len(cfg.Access.Keys))
+	}
+	bases := make([]string, len(cfg.Routes))
+	for i, r := range cfg.Routes {
+		bases[i] = url + strings.TrimSuffix(r.Path, "/chat")
+	}
+	line("API", "%s", strings.Join(bases, "  "))
+	if err != nil {
+		for text := range strings.Lines(err.Error()) {
+			line(p.say("error", "错误"), "%s", strings.TrimRight(text, "\n"))
+		}
+		fmt.Fprintln(w, p.say("Not ready: see above, then `bendi doctor`. Ctrl-C to stop.", "未就绪:原因见上,再运行 `bendi doctor`。按 Ctrl-C 停止。"))
+		return
+	}
+	fmt.Fprintln(w)
+	key := ""
+	if len(cfg.Access.Keys) > 0 {
+		key = ` -H "Authorization: Bearer $BENDI_API_KEY"`
+	}
+	line(p.say("try it", "试一试"), `curl %s%s%s -d '{"messages":[{"role":"user","content":"你好,你是谁?"}]}'`, url, cfg.Routes[0].Path, key)
+	line("", "bendi chat")
+	fmt.Fprintln(w, p.sayf("Ready in %.1f s. Ctrl-C to stop.", "已就绪,用时 %.1f 秒。按 Ctrl-C 停止。", took.Seconds()))
+}
+
+// width returns how many columns of a terminal a label takes: Chinese
+// characters take two.
+func width(s string) int {
+	n := 0
+	for _, c := range s {
+		if n++; c > 0x2e80 {
+			n++
+		}
+	}
+	return n
+}
