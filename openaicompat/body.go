@@ -1,0 +1,41 @@
+package openaicompat
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/chat"
+)
+
+// body reads the whole body of a request.
+func (s *server) body(c *gin.Context) ([]byte, error) {
+	if enc := c.GetHeader("Content-Encoding"); enc != "" && enc != "identity" {
+		return nil, chat.Errorf(chat.Invalid, "The request body has a Content-Encoding; only plain bodies are read here.")
+	}
+	size := c.Request.ContentLength
+	if size > s.MaxBody {
+		c.Header("Connection", "close") // rather than read what nobody wants
+		return nil, chat.Errorf(chat.TooLarge, "The request body is %d bytes long; at most %d are allowed.", size, s.MaxBody)
+	}
+	var buf bytes.Buffer
+	buf.Grow(int(max(size, 0)) + bytes.MinRead)
+	_, err := buf.ReadFrom(http.MaxBytesReader(c.Writer, c.Request.Body, s.MaxBody))
+	switch {
+	case err == nil:
+		return buf.Bytes(), nil
+	case isTooLong(err):
+		return nil, chat.Errorf(chat.TooLarge, "The request body is longer than the %d bytes that are allowed.", s.MaxBody)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, errGone
+	}
+	return nil, &chat.Error{Kind: chat.Invalid, Msg: "The request body could not be read.", Err: err}
+}
+
+func isTooLong(err error) bool {
+	_, ok := errors.AsType[*http.MaxBytesError](err)
+	return ok
+}

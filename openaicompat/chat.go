@@ -1,0 +1,88 @@
+package openaicompat
+
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/chat"
+	"bendi/openaicompat/wire"
+)
+
+// chat answers a chat completions request.
+func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
+	x.route = rt.Path
+	c.Header("X-Bendi-Route", rt.Path)
+	body, err := s.body(c)
+	if err != nil {
+		return err
+	}
+	call, err := wire.DecodeRequest(body)
+	if err != nil {
+		return err
+	}
+	req := call.Request
+	req.ID = x.id
+	if r, ok := rt.Model.(Resolver); ok {
+		if req.Model, err = r.Resolve(req.Model); err != nil {
+			return err
+		}
+	}
+	x.model, x.stream = req.Model, call.Stream
+	head := wire.Head{ID: newID("chatcmpl-"), Model: req.Model, Created: time.Now().Unix()}
+	if call.Stream {
+		return s.stream(c, x, rt.Model, req, &wire.Stream{Head: head, IncludeUsage: call.IncludeUsage})
+	}
+
+	answer := wire.Completion{Head: head}
+	for ev, err := range whole(rt.Model.Chat(c.Request.Context(), req), req.N) {
+		if err != nil {
+			return err
+		}
+		x.note(ev)
+		answer.Add(ev)
+	}
+	if body, err = answer.Encode(); err != nil {
+		return err
+	}
+	c.Header("X-Bendi-Backend", x.backend)
+	return s.json(c, 200, body)
+}
+
+// stream answers as server-sent events.
+func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Request, format *wire.Stream) error {
+	out := s.open(c)
+	defer out.close()
+	for ev, err := range whole(m.Chat(c.Request.Context(), req), req.N) {
+		if err != nil {
+			return err
+		}
+		if x.note(ev) {
+			out.header("X-Bendi-Backend", x.backend)
+		}
+		if frames := format.Frames(ev); len(frames) > 0 {
+			if err := out.send(frames); err != nil {
+				return err
+			}
+		}
+	}
+	return out.send([]byte(wire.Done))
+}
+
+// note keeps what the log tells about an answer. It reports whether ev was the
+// first to say who answers.
+func (x *exchange) note(ev chat.Event) (named bool) {
+	if x.first.IsZero() && (ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.ToolCall != nil) {
+		x.first = time.Now()
+	}
+	if ev.Finish != "" && ev.Choice == 0 {
+		x.finish = ev.Finish
+	}
+	if ev.Usage != nil {
+		x.usage = *ev.Usage
+	}
+	if x.backend == "" && ev.Backend != "" {
+		x.backend, named = ev.Backend, true
+	}
+	return named
+}

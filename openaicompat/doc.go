@@ -1,0 +1,23 @@
+// Package openaicompat serves models to OpenAI clients over HTTP. It is the
+// only package that knows how Bendi looks from there; the JSON is package
+// wire's, and everything behind it is a [chat.Model].
+//
+// A route at path P answers POST at P, P/completions and P/chat/completions,
+// and P is a base URL for SDKs: it has P/models and P/models/{id}. When P ends
+// in "/chat", so is what is before it, which makes /v1/chat serve the base URL
+// /v1 as well.
+//
+// What it promises:
+//
+//   - Each request ends in exactly one of three ways: a whole answer, one
+//     error, or a client that has left. A stream that began and failed ends
+//     with an error event and without [DONE]; before its first event, a
+//     failure still has its HTTP status.
+//   - A client that leaves, or reads nothing for [Options.WriteTimeout], ends
+//     the context of its model.
+//   - While a stream has no news, comments keep the connection alive.
+//   - Each response has an x-request-id, and each request one line in the log,
+//     which holds names, numbers and times but nothing that a user wrote.
+//
+// It does not limit how much a client may ask, nor end TLS.
+package openaicompat

@@ -1,0 +1,104 @@
+package openaicompat
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/chat"
+)
+
+// An exchange is what the log tells about one request.
+type exchange struct {
+	id      string // of the request
+	start   time.Time
+	key     string // name of the API key
+	route   string // path of the route
+	model   string // as resolved
+	backend string
+	stream  bool
+	first   time.Time // when the first delta came
+	finish  chat.Finish
+	usage   chat.Usage
+	err     error
+	gone    bool // the client has left
+	probe   bool // asked again and again by machines, and not worth a line
+}
+
+const exchangeKey = "openaicompat.exchange"
+
+// statusGone stands in the log for the status that nobody was left to read.
+const statusGone = 499
+
+// observe gives each request its ID and writes its line in the log.
+func (s *server) observe(c *gin.Context) {
+	x := &exchange{id: requestID(c.GetHeader("X-Request-Id")), start: time.Now()}
+	c.Set(exchangeKey, x)
+	c.Header("X-Request-Id", x.id)
+	c.Next()
+	if !x.gone {
+		// The limit of the last write must not outlive this response: the
+		// connection may serve others.
+		controller(c.Writer).SetWriteDeadline(time.Time{})
+	}
+	s.log(c, x)
+}
+
+// requestID returns the client's own ID for a request, if it is a sane one.
+func requestID(given string) string {
+	const sane = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	if given != "" && len(given) <= 128 && strings.Trim(given, sane) == "" {
+		return given
+	}
+	return newID("req_")
+}
+
+func newID(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
+
+// log writes the line of a request. A failure of ours is an error; one of the
+// client's is not.
+func (s *server) log(c *gin.Context, x *exchange) {
+	status, level := c.Writer.Status(), slog.LevelInfo
+	switch {
+	case x.gone:
+		status = statusGone
+	case x.probe:
+		level = slog.LevelDebug
+	case x.err != nil && (status >= 500 || status == http.StatusOK): // a stream broke off
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("method", c.Request.Method),
+		slog.String("path", c.Request.URL.Path),
+		slog.Int("status", status),
+		slog.Duration("duration", time.Since(x.start)),
+		slog.String("request", x.id),
+	}
+	text := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	text("key", x.key)
+	text("route", x.route)
+	text("backend", x.backend)
+	text("model", x.model)
+	if !x.first.IsZero() {
+		attrs = append(attrs, slog.Duration("ttft", x.first.Sub(x.start)))
+	}
+	if x.usage != (chat.Usage{}) {
+		attrs = append(attrs, slog.Int("prompt_tokens", x.usage.PromptTokens), slog.Int("completion_tokens", x.usage.CompletionTokens))
+	}
+	text("finish", string(x.finish))
+	if x.stream {
+		attrs = append(attrs, slog.Bool("stream", true))
+	}
+	if x.err != nil {
+		attrs = append(attrs, slog.Any("err", x.err))
+	}
+	s.Log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+}

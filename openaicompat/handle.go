@@ -1,0 +1,113 @@
+package openaicompat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/chat"
+	"bendi/openaicompat/wire"
+)
+
+// A handler answers a request, or returns why it cannot.
+type handler func(*gin.Context, *exchange) error
+
+// errGone is the end of a request whose client does not read any more.
+var errGone = errors.New("the client has left")
+
+// handle adapts h to Gin. No other code ends a request that failed.
+func (s *server) handle(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		x := c.MustGet(exchangeKey).(*exchange)
+		if err := protect(h, c, x); err != nil {
+			c.Abort()
+			s.fail(c, x, err)
+		}
+	}
+}
+
+// protect calls h and makes an error of a panic.
+func protect(h handler, c *gin.Context, x *exchange) (err error) {
+	defer func() {
+		switch p := recover(); {
+		case p == http.ErrAbortHandler:
+			panic(p) // net/http's own way to cut a connection
+		case p != nil:
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return h(c, x)
+}
+
+// fail tells the client of err, unless nobody is left to tell: as the response
+// where none has begun, and else as the last event of the stream.
+func (s *server) fail(c *gin.Context, x *exchange, err error) {
+	if ctx := c.Request.Context(); ctx.Err() != nil {
+		// It ended because the client left, or because we end it and say why.
+		ours, ok := errors.AsType[*chat.Error](context.Cause(ctx))
+		if !ok {
+			err = errGone
+		} else if !errors.Is(err, ours) {
+			err = ours
+		}
+	}
+	if errors.Is(err, errGone) {
+		x.gone = true
+		return
+	}
+	x.err = err
+	if c.Writer.Written() {
+		if x.stream {
+			s.write(c, wire.ErrorFrame(err))
+		}
+		return
+	}
+	if e, ok := errors.AsType[*chat.Error](err); ok && e.RetryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	status, body := wire.EncodeError(err)
+	s.json(c, status, body)
+}
+
+// json writes a whole response, and the end of its line for whoever reads it
+// in a terminal.
+func (s *server) json(c *gin.Context, status int, body []byte) error {
+	body = append(body, '\n')
+	c.Header("Content-Type", "application/json; charset=utf-8")
+	c.Header("Content-Length", strconv.Itoa(len(body)))
+	c.Status(status)
+	return s.write(c, body)
+}
+
+// write writes data and sees it on its way, piece by piece: a client that
+// takes in no piece for the WriteTimeout has left.
+func (s *server) write(c *gin.Context, data []byte) error {
+	rc := controller(c.Writer)
+	for piece := range slices.Chunk(data, 32<<10) {
+		rc.SetWriteDeadline(time.Now().Add(s.WriteTimeout)) // not every writer can; then there is no limit
+		if _, err := c.Writer.Write(piece); err != nil {
+			return errGone
+		}
+	}
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return errGone
+	}
+	return nil
+}
+
+// controller controls the connection's own writer: Gin's hides the errors of
+// flushing.
+func controller(w gin.ResponseWriter) *http.ResponseController {
+	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return http.NewResponseController(u.Unwrap())
+	}
+	return http.NewResponseController(w)
+}

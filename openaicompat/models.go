@@ -1,0 +1,112 @@
+package openaicompat
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/chat"
+	"bendi/openaicompat/wire"
+)
+
+// bases returns the base URLs that the routes serve, each once.
+func bases(routes []Route) []string {
+	var paths []string
+	for _, rt := range routes {
+		for _, base := range basesOf(rt) {
+			if !slices.Contains(paths, base) {
+				paths = append(paths, base)
+			}
+		}
+	}
+	return paths
+}
+
+func basesOf(rt Route) []string {
+	path := strings.TrimSuffix(rt.Path, "/")
+	if parent, ok := strings.CutSuffix(path, "/chat"); ok {
+		return []string{path, parent}
+	}
+	return []string{path}
+}
+
+// A catalogue is the models of the routes that share a base URL.
+type catalogue struct {
+	server *server
+	routes []Route
+}
+
+// union returns the catalogue of a base URL.
+func (s *server) union(base string) *catalogue {
+	cat := &catalogue{server: s}
+	for _, rt := range s.Routes {
+		if slices.Contains(basesOf(rt), base) {
+			cat.routes = append(cat.routes, rt)
+		}
+	}
+	return cat
+}
+
+// models lists the models. Of two by one name, the first is meant.
+func (cat *catalogue) models() []chat.ModelInfo {
+	var all []chat.ModelInfo
+	for _, rt := range cat.routes {
+		l, ok := rt.Model.(chat.Lister)
+		if !ok {
+			continue
+		}
+		for _, m := range l.Models() {
+			if !slices.ContainsFunc(all, func(have chat.ModelInfo) bool { return have.ID == m.ID }) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
+func (cat *catalogue) list(c *gin.Context, x *exchange) error {
+	body, err := wire.EncodeModels(cat.models())
+	if err != nil {
+		return err
+	}
+	return cat.server.json(c, http.StatusOK, body)
+}
+
+func (cat *catalogue) get(c *gin.Context, x *exchange) error {
+	id := strings.Trim(c.Param("id"), "/")
+	if id == "" {
+		return cat.list(c, x)
+	}
+	m, err := cat.find(id)
+	if err != nil {
+		return err
+	}
+	body, err := wire.EncodeModel(m)
+	if err != nil {
+		return err
+	}
+	return cat.server.json(c, http.StatusOK, body)
+}
+
+// find returns the model that a request for id would reach.
+func (cat *catalogue) find(id string) (chat.ModelInfo, error) {
+	var unknown error = &chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound, Param: "model", Msg: "There is no model of that name here."}
+	for _, rt := range cat.routes {
+		name := id
+		if r, ok := rt.Model.(Resolver); ok {
+			var err error
+			if name, err = r.Resolve(id); err != nil {
+				unknown = err
+				continue
+			}
+		}
+		for _, m := range cat.models() {
+			if m.ID == name {
+				return m, nil
+			}
+		}
+	}
+	return chat.ModelInfo{}, unknown
+}

@@ -1,0 +1,110 @@
+package openaicompat
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/chat"
+)
+
+// Options say what is served and how. The zero value of a field but Routes is
+// its default.
+type Options struct {
+	Routes []Route
+	Keys   Authenticator // nil: everybody may ask
+	Ready  func() error  // why requests cannot be answered now; the text is shown to whoever asks. nil: always ready
+	Log    *slog.Logger  // nil: nothing is logged
+
+	KeepAlive    time.Duration // of a stream without news, between comments; 0: 15 s
+	WriteTimeout time.Duration // for a client to take in what was written; 0: 60 s
+	MaxBody      int64         // bytes; 0: 8 MiB
+	AllowOrigins []string      // of browsers' pages; nil: any
+}
+
+// A Route is a path and the model behind it. A Model that is a [chat.Lister]
+// is listed under it, and a [Resolver] is asked for the name to answer by.
+type Route struct {
+	Path  string // such as "/v1/chat"
+	Model chat.Model
+}
+
+// A Resolver is a Model that knows which of its models answers to a name, so
+// that an answer can carry that name rather than an alias.
+type Resolver interface {
+	Resolve(name string) (string, error)
+}
+
+// An Authenticator knows the API keys.
+type Authenticator interface {
+	// Check returns the name of the key with that secret.
+	Check(secret string) (name string, ok bool)
+}
+
+type server struct {
+	Options
+	engine *gin.Engine
+	served map[string]bool // method and path of what has a handler
+	chats  []string        // paths of the routes
+	lists  []string        // paths of the lists of models
+}
+
+// New returns the handler that serves the routes. Of two routes that share a
+// path, the first has it.
+func New(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.KeepAlive = cmp.Or(o.KeepAlive, 15*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
+	o.MaxBody = cmp.Or(o.MaxBody, 8<<20)
+	if o.AllowOrigins == nil {
+		o.AllowOrigins = []string{"*"}
+	}
+
+	gin.SetMode(gin.ReleaseMode) // else it prints to standard output
+	s := &server{Options: o, engine: gin.New(), served: map[string]bool{}}
+	e := s.engine
+	e.RedirectTrailingSlash = false // not every client follows a redirected POST
+	e.HandleMethodNotAllowed = true
+	e.Use(s.observe, crossOrigin(o.AllowOrigins), s.handle(s.authenticate))
+	e.NoRoute(s.handle(s.notFound))
+	e.NoMethod(s.handle(s.wrongMethod))
+
+	s.on(http.MethodGet, s.root, "/")
+	s.on(http.MethodGet, s.healthy, "/healthz", "/healthz/")
+	s.on(http.MethodGet, s.ready, "/readyz", "/readyz/")
+	for _, rt := range o.Routes {
+		rt.Path = strings.TrimSuffix(rt.Path, "/")
+		s.chats = append(s.chats, rt.Path)
+		answer := func(c *gin.Context, x *exchange) error { return s.chat(c, x, rt) }
+		for _, path := range []string{rt.Path, rt.Path + "/completions", rt.Path + "/chat/completions"} {
+			s.on(http.MethodPost, answer, path, path+"/")
+		}
+	}
+	for _, base := range bases(o.Routes) {
+		models := s.union(base)
+		s.lists = append(s.lists, base+"/models")
+		s.on(http.MethodGet, models.list, base+"/models")
+		s.on(http.MethodGet, models.get, base+"/models/*id")
+	}
+	return e
+}
+
+// on serves the paths by h, but for those that something else serves already.
+// What can be got has a HEAD as well.
+func (s *server) on(method string, h handler, paths ...string) {
+	for _, path := range paths {
+		if key := method + " " + path; path != "" && !s.served[key] {
+			s.served[key] = true
+			s.engine.Handle(method, path, s.handle(h))
+		}
+	}
+	if method == http.MethodGet {
+		s.on(http.MethodHead, h, paths...)
+	}
+}

@@ -1,0 +1,69 @@
+package openaicompat
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/openaicompat/wire"
+)
+
+// A stream is the body of a streamed answer. It begins with the first frame,
+// or with the first comment, whichever comes first; until then the response
+// may still become something else.
+type stream struct {
+	server *server
+	c      *gin.Context
+
+	mu    sync.Mutex // guards the response: the timer writes as well
+	quiet *time.Timer
+	err   error // of the first write that failed, or that the stream is closed
+}
+
+// open returns a stream that says nothing until it has to.
+func (s *server) open(c *gin.Context) *stream {
+	st := &stream{server: s, c: c}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.quiet = time.AfterFunc(s.KeepAlive, func() { st.send([]byte(wire.KeepAlive)) })
+	return st
+}
+
+// header sets a header, unless the response has begun.
+func (st *stream) header(name, value string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.c.Writer.Written() {
+		st.c.Header(name, value)
+	}
+}
+
+// send writes frames, and puts the next comment off.
+func (st *stream) send(frames []byte) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.err != nil {
+		return st.err
+	}
+	if !st.c.Writer.Written() {
+		st.c.Header("Content-Type", "text/event-stream; charset=utf-8")
+		st.c.Header("Cache-Control", "no-cache")
+		st.c.Header("X-Accel-Buffering", "no")
+	}
+	st.err = st.server.write(st.c, frames)
+	if st.err == nil {
+		st.quiet.Reset(st.server.KeepAlive)
+	}
+	return st.err
+}
+
+// close ends the comments. When it returns, the response is its caller's.
+func (st *stream) close() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.quiet.Stop()
+	if st.err == nil {
+		st.err = errGone // for a comment that waits for the lock
+	}
+}

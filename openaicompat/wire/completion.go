@@ -1,0 +1,103 @@
+package wire
+
+import (
+	"strings"
+
+	"bendi/chat"
+)
+
+// A Completion adds up the events of an answer to the one body that a client
+// gets who did not ask for a stream.
+type Completion struct {
+	Head
+
+	choices []*choice
+	usage   chat.Usage
+}
+
+type choice struct {
+	text, reasoning, refusal strings.Builder
+	calls                    []*call
+	finish                   chat.Finish
+}
+
+type call struct {
+	id, name  string
+	arguments strings.Builder
+}
+
+// Add takes the next event.
+func (c *Completion) Add(ev chat.Event) {
+	for len(c.choices) <= ev.Choice {
+		c.choices = append(c.choices, &choice{})
+	}
+	ch := c.choices[ev.Choice]
+	ch.text.WriteString(ev.Text)
+	ch.reasoning.WriteString(ev.Reasoning)
+	ch.refusal.WriteString(ev.Refusal)
+	if d := ev.ToolCall; d != nil {
+		for len(ch.calls) <= d.Index {
+			ch.calls = append(ch.calls, &call{})
+		}
+		cl := ch.calls[d.Index]
+		cl.id += d.ID
+		cl.name += d.Name
+		cl.arguments.WriteString(d.Arguments)
+	}
+	if ev.Finish != "" {
+		ch.finish = ev.Finish
+	}
+	if ev.Usage != nil {
+		c.usage = *ev.Usage
+	}
+}
+
+// Encode returns the body of the whole answer.
+func (c *Completion) Encode() ([]byte, error) {
+	body := completionBody{
+		ID:      c.ID,
+		Object:  "chat.completion",
+		Created: c.Created,
+		Model:   c.Model,
+		Choices: make([]wholeChoice, len(c.choices)),
+		Usage:   usageOf(c.usage),
+	}
+	for i, ch := range c.choices {
+		m := answerBody{Role: chat.Assistant, Reasoning: ch.reasoning.String()}
+		if s := ch.refusal.String(); s != "" {
+			m.Refusal = &s
+		}
+		if s := ch.text.String(); s != "" || (m.Refusal == nil && len(ch.calls) == 0) {
+			m.Content = &s
+		}
+		for _, cl := range ch.calls {
+			m.ToolCalls = append(m.ToolCalls, callBody{cl.id, "function", callFunction{cl.name, cl.arguments.String()}})
+		}
+		body.Choices[i] = wholeChoice{Index: i, Message: m, Finish: ch.finish}
+	}
+	return marshal(body)
+}
+
+type completionBody struct {
+	ID      string        `json:"id"`
+	Object  string        `json:"object"`
+	Created int64         `json:"created"`
+	Model   string        `json:"model"`
+	Choices []wholeChoice `json:"choices"`
+	Usage   usageBody     `json:"usage"`
+}
+
+type wholeChoice struct {
+	Index    int         `json:"index"`
+	Message  answerBody  `json:"message"`
+	LogProbs *struct{}   `json:"logprobs"`
+	Finish   chat.Finish `json:"finish_reason"`
+}
+
+type answerBody struct {
+	Role      chat.Role  `json:"role"`
+	Content   *string    `json:"content"`
+	Reasoning string     `json:"reasoning_content,omitempty"`
+	Refusal   *string    `json:"refusal"`
+	ToolCalls []callBody `json:"tool_calls,omitempty"`
+}

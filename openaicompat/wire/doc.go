@@ -1,0 +1,18 @@
+// Package wire is the JSON of the OpenAI Chat Completions protocol, both ways:
+// what a client sends becomes a [chat.Request], [chat.Event] values become
+// what a client reads, and the other way round for a client of our own.
+//
+// The server half is [DecodeRequest], [Stream], [Completion] and
+// [EncodeError]; the client half is [EncodeRequest], [DecodeChunk] and
+// [DecodeError]. Either half reads what the other writes, and what the usual
+// SDKs and servers write as well.
+//
+// A body is checked before it is decoded: what gets through is valid UTF-8
+// without lone surrogates, nested at most [MaxDepth] deep, and no text in it
+// that reaches a model holds a NUL. Every fault is named by the path of its
+// field, such as messages[2].content[0].text, and by types, lengths and
+// numbers; what the user wrote is never quoted.
+//
+// The package knows the bodies alone. Paths, headers and connections belong to
+// its callers.
+package wire

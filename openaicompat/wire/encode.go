@@ -1,0 +1,189 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"bendi/chat"
+)
+
+// marshal is json.Marshal that leaves <, > and & alone.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// EncodeRequest writes the body that asks a server of this protocol for the
+// answer to req: as a stream that ends with the usage. What DecodeRequest
+// makes of it is req again, but for the ID, which travels in a header.
+func EncodeRequest(req *chat.Request) ([]byte, error) {
+	body := requestBody{
+		Model:             req.Model,
+		Messages:          make([]messageBody, len(req.Messages)),
+		MaxTokens:         req.MaxTokens,
+		Stop:              req.Stop,
+		Temperature:       req.Sampling.Temperature,
+		TopP:              req.Sampling.TopP,
+		TopK:              req.Sampling.TopK,
+		MinP:              req.Sampling.MinP,
+		FrequencyPenalty:  req.Sampling.FrequencyPenalty,
+		PresencePenalty:   req.Sampling.PresencePenalty,
+		LogitBias:         req.Sampling.LogitBias,
+		Seed:              req.Sampling.Seed,
+		ToolChoice:        req.ToolChoice,
+		ParallelToolCalls: req.ParallelToolCalls,
+		LogProbs:          req.LogProbs,
+		TopLogProbs:       req.TopLogProbs,
+		ReasoningEffort:   req.ReasoningEffort,
+		Stream:            true,
+		StreamOptions:     streamOptions{IncludeUsage: true},
+	}
+	if req.N > 1 {
+		body.N = req.N
+	}
+	for i, m := range req.Messages {
+		body.Messages[i] = message(m)
+	}
+	for _, t := range req.Tools {
+		body.Tools = append(body.Tools, toolBody{"function", functionBody(t)})
+	}
+	if f := req.Format; f != nil {
+		body.Format = &formatBody{Type: f.Type}
+		if f.Type == "json_schema" {
+			body.Format.Schema = &schemaBody{f.Name, f.Schema, f.Strict}
+		}
+	}
+
+	out, err := marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(req.Extra)) {
+		field, err := marshal(map[string]json.RawMessage{key: req.Extra[key]})
+		if err != nil {
+			return nil, err
+		}
+		out[len(out)-1] = ','
+		out = append(out, field[1:]...)
+	}
+	return out, nil
+}
+
+func message(m chat.Message) messageBody {
+	body := messageBody{
+		Role:       m.Role,
+		Name:       m.Name,
+		Reasoning:  m.Reasoning,
+		ToolCallID: m.ToolCallID,
+	}
+	switch {
+	case len(m.Content) == 1 && m.Content[0].Kind == chat.TextPart:
+		body.Content = m.Content[0].Text
+	case len(m.Content) > 0:
+		parts := make([]any, len(m.Content))
+		for i, p := range m.Content {
+			switch p.Kind {
+			case chat.TextPart:
+				parts[i] = textPart{p.Kind, p.Text}
+			case chat.RefusalPart:
+				parts[i] = refusalPart{p.Kind, p.Text}
+			default:
+				parts[i] = p.Data
+			}
+		}
+		body.Content = parts
+	}
+	for _, c := range m.ToolCalls {
+		body.ToolCalls = append(body.ToolCalls, callBody{c.ID, "function", callFunction{c.Name, c.Arguments}})
+	}
+	return body
+}
+
+type requestBody struct {
+	Model             string          `json:"model,omitempty"`
+	Messages          []messageBody   `json:"messages"`
+	MaxTokens         int             `json:"max_tokens,omitempty"` // every server knows this one
+	Stop              []string        `json:"stop,omitempty"`
+	N                 int             `json:"n,omitempty"`
+	Temperature       *float64        `json:"temperature,omitempty"`
+	TopP              *float64        `json:"top_p,omitempty"`
+	TopK              *int            `json:"top_k,omitempty"`
+	MinP              *float64        `json:"min_p,omitempty"`
+	FrequencyPenalty  *float64        `json:"frequency_penalty,omitempty"`
+	PresencePenalty   *float64        `json:"presence_penalty,omitempty"`
+	LogitBias         map[int]float64 `json:"logit_bias,omitempty"`
+	Seed              *int64          `json:"seed,omitempty"`
+	Tools             []toolBody      `json:"tools,omitempty"`
+	ToolChoice        json.RawMessage `json:"tool_choice,omitempty"`
+	ParallelToolCalls *bool           `json:"parallel_tool_calls,omitempty"`
+	Format            *formatBody     `json:"response_format,omitempty"`
+	LogProbs          bool            `json:"logprobs,omitempty"`
+	TopLogProbs       int             `json:"top_logprobs,omitempty"`
+	ReasoningEffort   string          `json:"reasoning_effort,omitempty"`
+	Stream            bool            `json:"stream"`
+	StreamOptions     streamOptions   `json:"stream_options"`
+}
+
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage"`
+}
+
+type messageBody struct {
+	Role       chat.Role  `json:"role"`
+	Name       string     `json:"name,omitempty"`
+	Content    any        `json:"content"` // a string, an array of parts, or null
+	Reasoning  string     `json:"reasoning_content,omitempty"`
+	ToolCalls  []callBody `json:"tool_calls,omitempty"`
+	ToolCallID string     `json:"tool_call_id,omitempty"`
+}
+
+type textPart struct {
+	Type chat.PartKind `json:"type"`
+	Text string        `json:"text"`
+}
+
+type refusalPart struct {
+	Type    chat.PartKind `json:"type"`
+	Refusal string        `json:"refusal"`
+}
+
+type callBody struct {
+	ID       string       `json:"id"`
+	Type     string       `json:"type"`
+	Function callFunction `json:"function"`
+}
+
+type callFunction struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+type toolBody struct {
+	Type     string       `json:"type"`
+	Function functionBody `json:"function"`
+}
+
+type functionBody struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Parameters  json.RawMessage `json:"parameters,omitempty"`
+	Strict      bool            `json:"strict,omitempty"`
+}
+
+type formatBody struct {
+	Type   string      `json:"type"`
+	Schema *schemaBody `json:"json_schema,omitempty"`
+}
+
+type schemaBody struct {
+	Name   string          `json:"name"`
+	Schema json.RawMessage `json:"schema,omitempty"`
+	Strict bool            `json:"strict,omitempty"`
+}

@@ -1,0 +1,14 @@
+package wire_test
+
+import (
+	"testing"
+
+	"bendi/internal/deptest"
+)
+
+func TestImports(t *testing.T) {
+	deptest.StandardLibraryOnly(t, "bendi/chat")
+	deptest.Check(t, map[string]string{
+		"net/http": "the codec knows bodies alone; connections belong to its callers",
+	})
+}
