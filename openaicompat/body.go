@@ -18,7 +18,7 @@ func (s *server) body(c *gin.Context) ([]byte, error) {
 	}
 	size := c.Request.ContentLength
 	if size > s.MaxBody {
-		c.Header("Connection", "close") // rather than read what nobody wants
+		hangUp(c)
 		return nil, chat.Errorf(chat.TooLarge, "The request body is %d bytes long; at most %d are allowed.", size, s.MaxBody)
 	}
 	var buf bytes.Buffer
@@ -28,6 +28,7 @@ func (s *server) body(c *gin.Context) ([]byte, error) {
 	case err == nil:
 		return buf.Bytes(), nil
 	case isTooLong(err):
+		hangUp(c)
 		return nil, chat.Errorf(chat.TooLarge, "The request body is longer than the %d bytes that are allowed.", s.MaxBody)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, errGone
@@ -39,3 +40,7 @@ func isTooLong(err error) bool {
 	_, ok := errors.AsType[*http.MaxBytesError](err)
 	return ok
 }
+
+// hangUp ends the connection after the response, rather than read the rest of
+// a body that nobody wants.
+func hangUp(c *gin.Context) { c.Header("Connection", "close") }

@@ -209,6 +209,8 @@ func TestLogLine(t *testing.T) {
 			"prompt_tokens": 7.0, "completion_tokens": 2.0, "finish": "length", "stream": true, "request": "shop-1", "key": "shop"}},
 		{"a failure of ours", "secret\n!fail bad-backend it died\n", helloStream, map[string]any{
 			"level": "ERROR", "status": 200.0, "err": "it died", "backend": "engine-1"}},
+		{"a failure of theirs that took its time", "secret\n!fail invalid too long\n", helloStream, map[string]any{
+			"level": "INFO", "status": 200.0}},
 		{"a failure of theirs", "", `{"messages":[{"role":"secret","content":"secret"}]}`, map[string]any{
 			"level": "INFO", "status": 400.0, "finish": nil}},
 	} {

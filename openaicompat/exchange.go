@@ -3,7 +3,6 @@ package openaicompat
 import (
 	"crypto/rand"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -25,6 +24,7 @@ type exchange struct {
 	finish  chat.Finish
 	usage   chat.Usage
 	err     error
+	fault   int  // the status of err, which a stream that had begun could not have
 	gone    bool // the client has left
 	probe   bool // asked again and again by machines, and not worth a line
 }
@@ -68,7 +68,7 @@ func (s *server) log(c *gin.Context, x *exchange) {
 		status = statusGone
 	case x.probe:
 		level = slog.LevelDebug
-	case x.err != nil && (status >= 500 || status == http.StatusOK): // a stream broke off
+	case x.err != nil && x.fault >= 500:
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{

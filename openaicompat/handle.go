@@ -63,7 +63,8 @@ func (s *server) fail(c *gin.Context, x *exchange, err error) {
 		x.gone = true
 		return
 	}
-	x.err = err
+	status, body := wire.EncodeError(err)
+	x.err, x.fault = err, status
 	if c.Writer.Written() {
 		if x.stream {
 			s.write(c, wire.ErrorFrame(err))
@@ -73,7 +74,6 @@ func (s *server) fail(c *gin.Context, x *exchange, err error) {
 	if e, ok := errors.AsType[*chat.Error](err); ok && e.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
-	status, body := wire.EncodeError(err)
 	s.json(c, status, body)
 }
 

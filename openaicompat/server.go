@@ -34,7 +34,8 @@ type Route struct {
 }
 
 // A Resolver is a Model that knows which of its models answers to a name, so
-// that an answer can carry that name rather than an alias.
+// that an answer can carry that name rather than an alias. A Model that wraps
+// one should be one, and a [chat.Lister] likewise.
 type Resolver interface {
 	Resolve(name string) (string, error)
 }

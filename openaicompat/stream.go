@@ -1,6 +1,7 @@
 package openaicompat
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -24,10 +25,21 @@ type stream struct {
 // open returns a stream that says nothing until it has to.
 func (s *server) open(c *gin.Context) *stream {
 	st := &stream{server: s, c: c}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.quiet = time.AfterFunc(s.KeepAlive, func() { st.send([]byte(wire.KeepAlive)) })
+	st.quiet = time.AfterFunc(math.MaxInt64, st.comment) // not before st is whole
+	st.quiet.Reset(s.KeepAlive)
 	return st
+}
+
+// comment is called when there was no news for a while.
+func (st *stream) comment() {
+	if !st.mu.TryLock() {
+		// There is some now. Waiting until a slow client has taken it in
+		// would keep a goroutine for a comment that nobody needs.
+		st.quiet.Reset(st.server.KeepAlive)
+		return
+	}
+	defer st.mu.Unlock()
+	st.write([]byte(wire.KeepAlive))
 }
 
 // header sets a header, unless the response has begun.
@@ -43,6 +55,10 @@ func (st *stream) header(name, value string) {
 func (st *stream) send(frames []byte) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	return st.write(frames)
+}
+
+func (st *stream) write(frames []byte) error {
 	if st.err != nil {
 		return st.err
 	}
@@ -64,6 +80,6 @@ func (st *stream) close() {
 	defer st.mu.Unlock()
 	st.quiet.Stop()
 	if st.err == nil {
-		st.err = errGone // for a comment that waits for the lock
+		st.err = errGone // for a comment that is under way
 	}
 }

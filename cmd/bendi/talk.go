@@ -11,7 +11,7 @@ import (
 )
 
 // talk is the conversation at a terminal. Ctrl-C stops an answer, not the
-// program; Ctrl-D, or Ctrl-C at the prompt, ends it.
+// program; Ctrl-D ends it.
 func (c *conversation) talk(ctx context.Context) error {
 	fmt.Fprintln(c.stdout, c.say(
 		"Ask something. /pro asks the fine-tuned route, /help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves.",
@@ -21,9 +21,12 @@ func (c *conversation) talk(ctx context.Context) error {
 	for {
 		line, err := shell.Readline()
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, readline.ErrInterrupt):
+		case errors.Is(err, io.EOF):
 			fmt.Fprintln(c.stdout)
 			return nil
+		case errors.Is(err, readline.ErrInterrupt): // perhaps meant for an answer that has just ended
+			fmt.Fprintln(c.stdout, c.say("Ctrl-D or /bye leaves", "按 Ctrl-D 或输入 /bye 退出"))
+			continue
 		case err != nil:
 			return fmt.Errorf("reading the terminal: %w", err)
 		}

@@ -162,7 +162,10 @@ func (l *loop) close() {
 
 // run serves until close, or until llama.cpp can decode no more.
 func (l *loop) run(eog []bool) {
+	// Unlocked at the end: a thread that ends with its goroutine would run the
+	// C++ destructors of its locals while llama.cpp is being freed.
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer l.free()
 	for l.err == nil && l.receive() {
 		l.admit()

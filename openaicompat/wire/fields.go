@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -23,31 +24,40 @@ func (d *decoder) fail(err error) {
 // A value is a JSON value with the path that leads to it. The methods of an
 // absent value return zero values: absent and null are the same.
 type value struct {
-	d    *decoder
-	path string
-	raw  json.RawMessage // nil: absent
+	d   *decoder
+	in  string          // path of the object that it is a field of, or its own
+	key string          // of the field
+	raw json.RawMessage // nil: absent
 }
 
 func (v value) absent() bool { return v.raw == nil }
 
+// path returns the path of v, which is made only when it is wanted.
+func (v value) path() string {
+	if v.in == "" || v.key == "" {
+		return v.in + v.key
+	}
+	return v.in + "." + v.key
+}
+
 // want fails the decoder when v is not of the type that what describes.
 func (v value) want(what string, is bool) bool {
 	if !is {
-		v.d.fail(chat.BadParam(v.path, "%s must be %s, but is %s.", v.name(), what, v.typ()))
+		v.d.fail(chat.BadParam(v.path(), "%s must be %s, but is %s.", v.name(), what, v.typ()))
 	}
 	return is
 }
 
 // bad fails the decoder with a message about v; format goes on after its name.
 func (v value) bad(format string, args ...any) {
-	v.d.fail(chat.BadParam(v.path, "%s "+format, append([]any{v.name()}, args...)...))
+	v.d.fail(chat.BadParam(v.path(), "%s "+format, append([]any{v.name()}, args...)...))
 }
 
 func (v value) name() string {
-	if v.path == "" {
-		return "The request body"
+	if path := v.path(); path != "" {
+		return "'" + path + "'"
 	}
-	return "'" + v.path + "'"
+	return "The request body"
 }
 
 // typ says of which JSON type v is.
@@ -163,26 +173,31 @@ func (v value) text() json.RawMessage {
 	return v.json()
 }
 
-// array returns the elements of v.
-func (v value) array() []value {
-	if v.absent() || !v.want("an array", v.is("[")) {
-		return nil
+// array yields the elements of v, until one is at fault.
+func (v value) array() iter.Seq[value] {
+	return func(yield func(value) bool) {
+		if v.absent() || !v.want("an array", v.is("[")) {
+			return
+		}
+		path, i := v.path(), 0
+		for _, raw := range split(v.raw) {
+			if v.d.err != nil || !yield(value{d: v.d, in: path + "[" + strconv.Itoa(i) + "]", raw: raw}) {
+				return
+			}
+			i++
+		}
 	}
-	var raw []json.RawMessage
-	if err := json.Unmarshal(v.raw, &raw); err != nil {
-		v.d.fail(err) // cannot be: the body was checked
-	}
-	elems := make([]value, len(raw))
-	for i, r := range raw {
-		elems[i] = value{v.d, v.path + "[" + strconv.Itoa(i) + "]", r}
-	}
-	return elems
 }
 
 // An object is a JSON object whose fields are taken out one by one.
 type object struct {
 	value
-	fields map[string]json.RawMessage // never null
+	fields []field
+}
+
+type field struct {
+	key string
+	raw json.RawMessage // nil: taken
 }
 
 func (v value) object() object {
@@ -190,25 +205,40 @@ func (v value) object() object {
 	if v.absent() || !v.want("an object", v.is("{")) {
 		return o
 	}
-	if err := json.Unmarshal(v.raw, &o.fields); err != nil {
-		v.d.fail(err) // cannot be: the body was checked
-	}
-	for key, raw := range o.fields {
-		if raw[0] == 'n' {
-			delete(o.fields, key)
-		}
+	o.in, o.key = v.path(), ""
+	for key, raw := range split(v.raw) {
+		o.fields = append(o.fields, field{key, raw})
 	}
 	return o
 }
 
-// take returns the field and removes it, so that what is left is unknown.
+// take returns the field and removes it, so that what is left is unknown. Of
+// several by one name, the last is meant.
 func (o object) take(key string) value {
-	v := value{o.d, key, o.fields[key]}
-	if o.path != "" {
-		v.path = o.path + "." + key
+	v := value{d: o.d, in: o.in, key: key}
+	for i := range o.fields {
+		if f := &o.fields[i]; f.key == key && f.raw != nil {
+			v.raw, f.raw = f.raw, nil
+		}
 	}
-	delete(o.fields, key)
+	if v.raw != nil && v.raw[0] == 'n' {
+		v.raw = nil
+	}
 	return v
+}
+
+// rest yields the fields that were not taken and are not null.
+func (o object) rest() iter.Seq2[string, value] {
+	return func(yield func(string, value) bool) {
+		for _, f := range o.fields {
+			if f.raw == nil || f.raw[0] == 'n' {
+				continue
+			}
+			if !yield(f.key, value{d: o.d, in: o.in, key: f.key, raw: f.raw}) {
+				return
+			}
+		}
+	}
 }
 
 // need is take for a field that must be there.

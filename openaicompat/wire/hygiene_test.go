@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -111,6 +112,43 @@ func FuzzBodies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if checkBody(body) == nil && !(json.Valid(body) && utf8.Valid(body)) {
 			t.Errorf("%q passes", body)
+		}
+	})
+}
+
+// Split finds the elements that the JSON decoder finds.
+func FuzzSplit(f *testing.F) {
+	for _, s := range []string{`[]`, ` [ 1 , "a]" , [ [ ] ] , { } ,null] `, `{}`, `{ "a" : 1 , "\"b" :{"c":[true]},"a":"}" }`, `[1e5,-0.1]`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		raw = bytes.TrimSpace(raw)
+		if checkBody(raw) != nil {
+			return
+		}
+		switch raw[0] {
+		case '[':
+			var want, got []json.RawMessage
+			if err := json.Unmarshal(raw, &want); err != nil {
+				t.Fatal(err)
+			}
+			for _, elem := range split(raw) {
+				got = append(got, elem)
+			}
+			if len(got) != len(want) || len(got) > 0 && !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: got %q, want %q", raw, got, want)
+			}
+		case '{':
+			want, got := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+			if err := json.Unmarshal(raw, &want); err != nil {
+				t.Fatal(err)
+			}
+			for key, elem := range split(raw) {
+				got[key] = elem
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: got %q, want %q", raw, got, want)
+			}
 		}
 	})
 }

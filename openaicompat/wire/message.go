@@ -7,21 +7,16 @@ import (
 )
 
 func (d *decoder) messages(v value) []chat.Message {
-	elems := v.array()
-	if len(elems) == 0 && d.err == nil {
-		if v.absent() {
-			v.bad("is missing; send a JSON object such as %s.", example)
-		} else {
-			v.bad("is empty; it needs at least one message.")
-		}
-		return nil
-	}
-	messages := make([]chat.Message, 0, len(elems))
-	for _, e := range elems {
-		if d.err != nil {
-			return nil
-		}
+	var messages []chat.Message
+	for e := range v.array() {
 		messages = append(messages, d.message(e.object()))
+	}
+	switch {
+	case d.err != nil || len(messages) > 0:
+	case v.absent():
+		v.bad("is missing; send a JSON object such as %s.", example)
+	default:
+		v.bad("is empty; it needs at least one message.")
 	}
 	return messages
 }
@@ -33,7 +28,7 @@ func (d *decoder) message(o object) chat.Message {
 		{"function_call", "Use 'tool_calls'."},
 	} {
 		if v := o.take(f.key); !v.absent() {
-			d.fail(chat.Unsupported(v.path, "'%s' is not supported. %s", v.path, f.instead))
+			d.fail(chat.Unsupported(v.path(), "%s is not supported. %s", v.name(), f.instead))
 		}
 	}
 	m.Name = o.take("name").str()
@@ -46,7 +41,7 @@ func (d *decoder) message(o object) chat.Message {
 	if other := o.take("reasoning").str(); m.Reasoning == "" {
 		m.Reasoning = other
 	}
-	for _, e := range o.take("tool_calls").array() {
+	for e := range o.take("tool_calls").array() {
 		c := e.object()
 		d.function(c.take("type"))
 		fn := c.need("function").object()
@@ -65,7 +60,7 @@ func (d *decoder) role(v value) chat.Role {
 	case chat.System, chat.Developer, chat.User, chat.Assistant, chat.ToolRole:
 		return role
 	case "function":
-		d.fail(chat.Unsupported(v.path, "'%s' is \"function\", which is no longer supported; use \"tool\" with a 'tool_call_id'.", v.path))
+		d.fail(chat.Unsupported(v.path(), "%s is \"function\", which is no longer supported; use \"tool\" with a 'tool_call_id'.", v.name()))
 	default:
 		v.bad("must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\", but is %s.", brief(string(role)))
 	}
@@ -92,7 +87,7 @@ func (d *decoder) content(v value) []chat.Part {
 		return nil
 	}
 	var parts []chat.Part
-	for _, e := range v.array() {
+	for e := range v.array() {
 		parts = append(parts, d.part(e))
 	}
 	return parts

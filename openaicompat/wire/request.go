@@ -73,11 +73,11 @@ func (d *decoder) call(o object) *Call {
 		options.bad("is only allowed when 'stream' is true.")
 	}
 
-	for key, raw := range o.fields { // what nobody took
+	for key, v := range o.rest() {
 		if req.Extra == nil {
 			req.Extra = map[string]json.RawMessage{}
 		}
-		req.Extra[key] = value{d: d, raw: raw}.json()
+		req.Extra[key] = v.json()
 	}
 	return call
 }
@@ -91,11 +91,11 @@ func (d *decoder) refuse(o object) {
 		{"function_call", "Use 'tool_choice'."},
 		{"web_search_options", "No backend here searches the web; leave it out, or offer a search tool in 'tools'."},
 	} {
-		if _, ok := o.fields[f.key]; ok {
+		if v := o.take(f.key); !v.absent() {
 			d.fail(chat.Unsupported(f.key, "'%s' is not supported. %s", f.key, f.instead))
 		}
 	}
-	for _, m := range o.take("modalities").array() {
+	for m := range o.take("modalities").array() {
 		if m.str() != "text" {
 			d.fail(chat.Unsupported("modalities", "'modalities' may hold \"text\" alone; answers are text."))
 		}
@@ -122,26 +122,31 @@ func (d *decoder) stop(v value) []string {
 	if v.absent() {
 		return nil
 	}
-	elems := []value{v}
-	if !v.is(`"`) {
-		if !v.want("a string or an array of strings", v.is("[")) {
-			return nil
-		}
-		elems = v.array()
+	if v.is(`"`) {
+		return []string{d.stopString(v)}
 	}
-	if len(elems) > MaxStops {
-		v.bad("holds %d strings; at most %d are allowed.", len(elems), MaxStops)
+	if !v.want("a string or an array of strings", v.is("[")) {
 		return nil
 	}
 	var stops []string
-	for _, e := range elems {
-		s := e.str()
-		if s == "" {
-			e.bad("must not be empty: an empty string would end every answer at once.")
+	n := 0
+	for e := range v.array() {
+		if n++; n <= MaxStops {
+			stops = append(stops, d.stopString(e))
 		}
-		stops = append(stops, s)
+	}
+	if n > MaxStops {
+		v.bad("holds %d strings; at most %d are allowed.", n, MaxStops)
 	}
 	return stops
+}
+
+func (d *decoder) stopString(v value) string {
+	s := v.str()
+	if s == "" {
+		v.bad("must not be empty: an empty string would end every answer at once.")
+	}
+	return s
 }
 
 func (d *decoder) sampling(o object) chat.Sampling {
@@ -160,13 +165,13 @@ func (d *decoder) sampling(o object) chat.Sampling {
 	s.Seed = o.take("seed").integer(math.MinInt64, math.MaxInt64)
 
 	bias := o.take("logit_bias")
-	for key, raw := range bias.object().fields {
+	for key, v := range bias.object().rest() {
 		id, err := strconv.ParseInt(key, 10, 32)
 		if err != nil || id < 0 {
 			bias.bad("must map token ids to numbers; one of its keys is not a token id.")
 			break
 		}
-		if f := (value{d, bias.path + "." + strconv.FormatInt(id, 10), raw}).number(-100, 100); f != nil {
+		if f := v.number(-100, 100); f != nil {
 			if s.LogitBias == nil {
 				s.LogitBias = map[int]float64{}
 			}
@@ -178,13 +183,14 @@ func (d *decoder) sampling(o object) chat.Sampling {
 
 func (d *decoder) tools(v value) []chat.Tool {
 	var tools []chat.Tool
-	for _, e := range v.array() {
+	for e := range v.array() {
 		o := e.object()
 		d.function(o.take("type"))
 		fn := o.need("function").object()
-		t := chat.Tool{Name: fn.need("name").str(), Description: fn.take("description").str()}
+		name := fn.need("name")
+		t := chat.Tool{Name: name.str(), Description: fn.take("description").str()}
 		if t.Name == "" {
-			value{d: d, path: e.path + ".function.name"}.bad("must not be empty.")
+			name.bad("must not be empty.")
 		}
 		params := fn.take("parameters")
 		if !params.absent() && params.want("an object", params.is("{")) {
@@ -199,7 +205,7 @@ func (d *decoder) tools(v value) []chat.Tool {
 // function fails on a tool type that is there and is not "function".
 func (d *decoder) function(typ value) {
 	if s := typ.str(); s != "" && s != "function" {
-		d.fail(chat.Unsupported(typ.path, "'%s' may be \"function\" alone.", typ.path))
+		d.fail(chat.Unsupported(typ.path(), "%s may be \"function\" alone.", typ.name()))
 	}
 }
 
@@ -229,7 +235,7 @@ func (d *decoder) toolChoice(v value, tools []chat.Tool) json.RawMessage {
 			name.bad("is not the name of one of the %d 'tools'.", len(tools))
 		}
 	default:
-		d.fail(chat.Unsupported(typ.path, "'%s' may be \"function\" alone.", typ.path))
+		d.fail(chat.Unsupported(typ.path(), "%s may be \"function\" alone.", typ.name()))
 	}
 	return raw
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -151,6 +152,22 @@ func TestRequestsThatAreTaken(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got.Request, tt.want.Request)
 			}
 		})
+	}
+}
+
+// A body of many small values costs little more than itself to refuse.
+func TestManySmallValues(t *testing.T) {
+	for _, elem := range []string{"0,", "{},", `{"role":0},`} {
+		body := []byte(`{"messages":[` + strings.Repeat(elem, 1<<20/len(elem)) + `0]}`)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := DecodeRequest(body); err == nil {
+			t.Fatalf("%s: no error", elem)
+		}
+		runtime.ReadMemStats(&after)
+		if n := int(after.TotalAlloc - before.TotalAlloc); n > len(body) {
+			t.Errorf("%s: %d bytes allocated for a body of %d", elem, n, len(body))
+		}
 	}
 }
 
