@@ -93,8 +93,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	server := &http.Server{Handler: openaicompat.New(openaicompat.Options{
-		Routes: []openaicompat.Route{{Path: "/v1/chat", Model: e}},
-		Log:    slog.New(slog.DiscardHandler), // the gateway logs requests
+		Routes:  []openaicompat.Route{{Path: "/v1/chat", Model: e}},
+		MaxBody: 1 << 30,                       // the gateway has the limit; its encoding of a body may be longer than the client's
+		Log:     slog.New(slog.DiscardHandler), // the gateway logs requests
 	})}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
