@@ -163,6 +163,17 @@ func TestWriteLimitEndsWithTheResponse(t *testing.T) {
 	})
 }
 
+// An announced model says when it is asked.
+type announced struct {
+	chat.Model
+	asked chan struct{}
+}
+
+func (m announced) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
+	close(m.asked)
+	return m.Model.Chat(ctx, req)
+}
+
 // A server that shuts down tells its clients, before a stream begins and after.
 func TestShutdown(t *testing.T) {
 	down := &chat.Error{Kind: chat.Unavailable, Code: chat.CodeShuttingDown, Msg: "The server is shutting down.", RetryAfter: 1500 * time.Millisecond}
@@ -177,16 +188,23 @@ func TestShutdown(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, shut := context.WithCancelCause(t.Context())
-			srv := httptest.NewUnstartedServer(openaicompat.New(openaicompat.Options{Routes: only(chattest.Script(tt.script))}))
+			asked := make(chan struct{})
+			srv := httptest.NewUnstartedServer(openaicompat.New(openaicompat.Options{Routes: only(announced{chattest.Script(tt.script), asked})}))
 			srv.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 			srv.Start()
 			defer srv.Close()
-			time.AfterFunc(50*time.Millisecond, func() { shut(down) })
+			if tt.status == 503 {
+				go func() {
+					<-asked
+					shut(down)
+				}()
+			}
 			res, err := srv.Client().Post(srv.URL+"/v1/chat", "", strings.NewReader(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
+			shut(down) // the stream has begun, or it is down already
 			text, err := io.ReadAll(res.Body)
 			if err != nil || res.StatusCode != tt.status || !strings.HasSuffix(string(text), tt.want) {
 				t.Errorf("got %d, %v\n%s", res.StatusCode, err, text)
