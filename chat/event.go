@@ -8,8 +8,9 @@ type Event struct {
 	Reasoning string // likewise, to its reasoning
 	Refusal   string // likewise, to its refusal
 	ToolCall  *ToolCallDelta
-	Finish    Finish // why the choice ended; empty while it goes on
-	Usage     *Usage // on the last event of a whole answer
+	LogProbs  []TokenLogProbs // of the tokens that the text is of, where they were asked for
+	Finish    Finish          // why the choice ended; empty while it goes on
+	Usage     *Usage          // on the last event of a whole answer
 
 	// Backend names who answers. It is set on the first event at the latest
 	// by whoever chose the backend.
@@ -23,6 +24,20 @@ type ToolCallDelta struct {
 	ID        string
 	Name      string
 	Arguments string // to be appended
+}
+
+// TokenLogProbs are the log probability of a token, and those of the likeliest
+// tokens in its place.
+type TokenLogProbs struct {
+	TokenLogProb
+	Top []TokenLogProb // likeliest first
+}
+
+// A TokenLogProb is the natural logarithm of a token's probability.
+type TokenLogProb struct {
+	Token   string // with U+FFFD for bytes that are not whole runes
+	Bytes   []byte
+	LogProb float64
 }
 
 // A Finish says why a choice ended.

@@ -30,16 +30,51 @@ type Request struct {
 	Extra map[string]json.RawMessage
 }
 
-// Sampling says how the next token is drawn.
+// Sampling says how the next token is drawn. What OpenAI's protocol does not
+// have is named and meant as in llama.cpp.
 type Sampling struct {
-	Temperature      *float64        // 0 to 2; 0 is greedy
-	TopP             *float64        // nucleus mass, above 0 to 1
-	TopK             *int            // 0: off
-	MinP             *float64        // 0 to 1, relative to the likeliest token
-	FrequencyPenalty *float64        // -2 to 2
-	PresencePenalty  *float64        // -2 to 2
-	LogitBias        map[int]float64 // token id to bias, -100 to 100
-	Seed             *int64
+	Temperature *float64 // 0 to 2; 0 is greedy
+	TopP        *float64 // nucleus mass, above 0 to 1
+	TopK        *int     // 0: off
+	MinP        *float64 // 0 to 1, relative to the likeliest token
+	TypicalP    *float64 // locally typical mass, above 0 to 1; 1: off
+	TopNSigma   *float64 // standard deviations of the logits below the best; 0: off
+
+	FrequencyPenalty *float64 // -2 to 2
+	PresencePenalty  *float64 // -2 to 2
+	RepeatPenalty    *float64 // above 0; 1: off
+	PenaltyWindow    *int     // tokens that the penalties look back on; -1: all
+	DRY              *DRY
+	XTC              *XTC
+	Mirostat         *Mirostat
+
+	LogitBias map[int]float64 // token id to bias, -100 to 100
+	IgnoreEOS bool            // the model cannot end its turn; only MaxTokens, Stop and the window do
+	Seed      *int64
+}
+
+// DRY ("don't repeat yourself") lowers a token's logit by
+// Multiplier * Base^(n-AllowedLength) when it would repeat, for the n-th token
+// in a row, what stands within the last Window tokens.
+type DRY struct {
+	Multiplier    float64 // 0: off
+	Base          float64
+	AllowedLength int
+	Window        int // -1: all
+}
+
+// XTC ("exclude top choices") removes, with a Probability, all tokens of at
+// least the Threshold but the least likely of them.
+type XTC struct {
+	Probability float64 // 0: off
+	Threshold   float64 // above 0.5: off
+}
+
+// Mirostat keeps the surprise of each token near Tau bits, learning at the rate
+// Eta (Basu et al., 2021; version 2 of the algorithm).
+type Mirostat struct {
+	Tau float64 // 0: off
+	Eta float64
 }
 
 // A Role says who speaks in a [Message].

@@ -2,17 +2,27 @@
 // requests with it.
 //
 // An [Engine] is a [chat.Model]. One goroutine, the loop, owns the llama
-// context: it takes requests from a mailbox, puts the next token of every
-// running sequence and a piece of the waiting prompts into one batch, decodes
-// it, samples, and hands each token to the request it belongs to. Everything
-// that touches text (templates, tokens, stop strings, runes) runs in the
-// goroutine of the request, not in the loop.
+// context: it takes sequences from a mailbox, puts the next token of every one
+// that is being answered and pieces of the waiting prompts into one batch,
+// decodes it, has all processors draw the next tokens, and hands each to its
+// reader over a bounded ring. A reader who is slow pauses his own sequence.
+// Everything that touches text (templates, tokens, stop strings, runes) runs in
+// the goroutine of the request, not in the loop.
+//
+// What has been decoded stays in the KV cache until room is needed, and serves
+// every later prompt that begins alike, with the same adapter. Where the cache
+// is full, the youngest sequence gives way and is decoded again later; nothing
+// is cut off.
+//
+// A seed fixes the draws. The logits themselves may differ in their last bits
+// with the shape of the batch they were computed in, so the same request can,
+// at a near tie, get another answer in other company.
 //
 // A C++ exception or a failed assertion in llama.cpp aborts the process, so
 // nothing reaches it that has not been checked here, and the program that
 // imports this package, bendi-engine, runs as a supervised worker.
 //
-// The package supports one choice for each request, text parts alone, and
-// neither tools nor constrained output; a request that asks for more is
-// refused by the name of its field.
+// The package reads text parts alone, and supports neither tools nor
+// constrained output; a request that asks for more is refused by the name of
+// its field.
 package engine

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -15,37 +16,24 @@ import (
 )
 
 const (
-	// prefillChunk is how many prompt tokens at most one step takes on, so
-	// that a long prompt holds up those who are being answered by little.
-	prefillChunk = 512
+	// maxSequences is LLAMA_MAX_SEQ: running sequences and kept prefixes.
+	maxSequences = 256
 
 	// adapterQuantum is for how many steps one adapter is served while
 	// another waits: adapters cannot share a batch, and each change costs.
 	adapterQuantum = 8
+
+	// shareLeast is how many tokens a shared prefix has to have: copying one
+	// costs about as much as decoding a few.
+	shareLeast = 16
+
+	// ageing is how many tokens of a prompt each step of waiting makes good
+	// for, where the shorter rest goes first.
+	ageing = 64
+
+	// doze is how long the loop sleeps when everybody's reader is slow.
+	doze = 2 * time.Millisecond
 )
-
-// A sequence is a request as the loop sees it.
-type sequence struct {
-	ctx     context.Context
-	prompt  []llama.Token
-	budget  int // most tokens to generate, at least 1
-	adapter int // 0: none
-	sampler *sampler
-
-	// tokens holds what was generated, and has room for budget of them, so the
-	// loop never waits for a slow reader. It is closed at the end; finish and
-	// err may be read after that.
-	tokens chan llama.Token
-	finish chat.Finish
-	err    error
-
-	// The rest is the loop's own.
-	arrival int
-	done    int         // prompt tokens decoded
-	last    llama.Token // generated, and to be decoded next
-	count   int         // tokens generated
-	row     int32       // where in the batch its logits are asked for; -1: nowhere
-}
 
 // A loop decodes sequences, all those of one adapter together in one batch.
 // Its goroutine alone touches the llama context.
@@ -53,53 +41,79 @@ type loop struct {
 	ctx      llama.Context
 	mem      llama.Memory
 	batch    llama.Batch
-	vocab    int
 	pool     llama.Threadpool
+	vocab    *vocab
 	adapters []llama.AdapterLora
+	slots    int  // sequences decoded at once
+	cells    int  // of the KV cache
+	sharing  bool // a prefix of one sequence can serve another
 
 	queue   int // most sequences waiting
-	inbox   chan *sequence
+	inbox   chan []*sequence
 	quit    chan struct{}
 	closing sync.Once
 	gate    sync.RWMutex  // held for reading by whoever submits
 	ended   chan struct{} // closed when no more sequences are taken
 	done    chan struct{} // closed when everything is freed
 	err     error         // why it ended, when not by close
+	stats   stats
 
-	pending atomic.Int64 // sequences submitted and not ended
-	running atomic.Int64 // of those, in a slot
-
-	slots   []*sequence // by llama.cpp's sequence id; nil: free
-	waiting []*sequence
+	tree    *prefixTree
+	running []*sequence // in order of arrival
+	waiting []*sequence // likewise, but those that had to give way first
 	arrived int
 	active  int // the adapter that the context has on
 	steps   int // for how many steps it has been
+	pace    pace
 }
 
-func newLoop(model llama.Model, vocab, window, slots, threads int, adapters []llama.AdapterLora) (*loop, error) {
+// stats count what the loop does. They may be read at any time.
+type stats struct {
+	pending    atomic.Int64 // sequences submitted and not ended
+	running    atomic.Int64 // of those, in a slot
+	cells      atomic.Int64 // of the KV cache in use, kept prefixes too
+	prefilled  atomic.Int64 // prompt tokens decoded
+	reused     atomic.Int64 // prompt tokens that were in the cache
+	generated  atomic.Int64 // tokens drawn
+	preempted  atomic.Int64 // sequences that had to give way
+	steps      atomic.Int64
+	decodeTime atomic.Int64 // nanoseconds
+	sampleTime atomic.Int64 // nanoseconds
+}
+
+type loopConfig struct {
+	window, slots, cells, threads, queue int
+	adapters                             []llama.AdapterLora
+}
+
+func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 	p := llama.ContextDefaultParams()
-	p.NCtx = uint32(window * slots)
-	p.NBatch, p.NUbatch = uint32(prefillChunk+slots), prefillChunk
-	p.NSeqMax, p.NOutputsMax, p.NOutputsMaxPerSeq = uint32(slots), uint32(slots), 1
-	p.NThreads, p.NThreadsBatch = int32(threads), int32(threads)
+	p.NCtx = uint32(cfg.cells)
+	p.NBatch, p.NUbatch = uint32(prefillChunk+cfg.slots), prefillChunk
+	p.NSeqMax, p.NOutputsMax, p.NOutputsMaxPerSeq = uint32(cfg.slots), uint32(cfg.slots), 1
+	p.NThreads, p.NThreadsBatch = int32(cfg.threads), int32(cfg.threads)
 	p.KVUnified, p.SwaFull, p.NoPerf = 1, 0, 1
 	ctx, err := llama.InitFromModel(model, p)
 	if err != nil || ctx == 0 {
-		return nil, fmt.Errorf("no memory for a context of %d slots with %d tokens each: lower slots or context", slots, window)
+		return nil, fmt.Errorf("no memory for a KV cache of %d tokens: lower slots, context or cache", cfg.cells)
 	}
 	mem, err := llama.GetMemory(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("this model keeps no KV cache, so it cannot chat: %w", err)
 	}
 	l := &loop{
-		ctx: ctx, mem: mem, vocab: vocab, adapters: adapters,
+		ctx: ctx, mem: mem, vocab: v, adapters: cfg.adapters,
 		batch: llama.BatchInit(int32(p.NBatch), 0, 1),
-		inbox: make(chan *sequence, slots),
-		quit:  make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
-		slots: make([]*sequence, slots),
+		slots: cfg.slots, cells: cfg.cells, queue: cfg.queue,
+		// A recurrent state is one of the whole sequence, and a sliding window
+		// forgets its beginning: neither can serve another prompt.
+		sharing: !llama.ModelIsRecurrent(model) && !llama.ModelIsHybrid(model) && llama.ModelNSWA(model) == 0,
+		inbox:   make(chan []*sequence, cfg.slots),
+		quit:    make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
+		tree: newPrefixTree(),
 	}
 	// Without a pool of its own ggml starts threads for every graph.
-	pool := llama.ThreadpoolParamsDefault(int32(threads))
+	pool := llama.ThreadpoolParamsDefault(int32(cfg.threads))
 	if l.pool, err = llama.ThreadpoolNew(&pool); err == nil {
 		llama.AttachThreadpool(ctx, uintptr(l.pool), uintptr(l.pool))
 	}
@@ -121,13 +135,14 @@ func (l *loop) warmUp() error {
 	return llama.MemoryClear(l.mem, false)
 }
 
-// submit hands a sequence to the loop.
-func (l *loop) submit(s *sequence) error {
-	if n := l.pending.Add(1); int(n) > l.queue+len(l.slots) {
-		l.pending.Add(-1)
+// submit hands the sequences of a request to the loop.
+func (l *loop) submit(ctx context.Context, seqs []*sequence) error {
+	n := int64(len(seqs))
+	if int(l.stats.pending.Add(n)) > l.queue+l.slots {
+		l.stats.pending.Add(-n)
 		return &chat.Error{
 			Kind: chat.Unavailable, RetryAfter: time.Second,
-			Msg: fmt.Sprintf("the engine answers %d requests and %d wait: try again in 1 s", len(l.slots), l.queue),
+			Msg: fmt.Sprintf("the engine answers %d requests and %d wait: try again in 1 s", l.slots, l.queue),
 		}
 	}
 	l.gate.RLock()
@@ -137,14 +152,14 @@ func (l *loop) submit(s *sequence) error {
 	case <-l.ended:
 	default:
 		select {
-		case l.inbox <- s:
+		case l.inbox <- seqs:
 			return nil
-		case <-s.ctx.Done():
-			err = context.Cause(s.ctx)
+		case <-ctx.Done():
+			err = context.Cause(ctx)
 		case <-l.ended:
 		}
 	}
-	l.pending.Add(-1)
+	l.stats.pending.Add(-n)
 	return err
 }
 
@@ -161,17 +176,19 @@ func (l *loop) close() {
 }
 
 // run serves until close, or until llama.cpp can decode no more.
-func (l *loop) run(eog []bool) {
+func (l *loop) run() {
 	// Unlocked at the end: a thread that ends with its goroutine would run the
 	// C++ destructors of its locals while llama.cpp is being freed.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer l.free()
 	for l.err == nil && l.receive() {
+		l.release()
 		l.admit()
 		if l.build() {
-			l.decode(eog)
+			l.decode()
 		}
+		l.stats.cells.Store(int64(l.tree.cells))
 	}
 }
 
@@ -181,16 +198,11 @@ func (l *loop) free() {
 	close(l.ended)
 	l.gate.Lock()
 	defer l.gate.Unlock()
-	for i, s := range l.slots {
-		if s != nil {
-			l.end(i, "", l.gone())
-		}
-	}
-	for _, s := range l.waiting {
-		l.drop(s, l.gone())
-	}
 	for len(l.inbox) > 0 {
-		l.drop(<-l.inbox, l.gone())
+		l.waiting = append(l.waiting, <-l.inbox...)
+	}
+	for _, s := range slices.Concat(l.running, l.waiting) {
+		s.out.put(step{choice: s.choice, err: l.gone()})
 	}
 	llama.Free(l.ctx)
 	llama.ThreadpoolFree(l.pool)
@@ -201,18 +213,18 @@ func (l *loop) free() {
 // false when the loop is to end.
 func (l *loop) receive() bool {
 	for {
-		if l.running.Load() == 0 && len(l.waiting) == 0 {
+		if len(l.running) == 0 && len(l.waiting) == 0 {
 			select {
-			case s := <-l.inbox:
-				l.enqueue(s)
+			case seqs := <-l.inbox:
+				l.enqueue(seqs)
 			case <-l.quit:
 				return false
 			}
 			continue
 		}
 		select {
-		case s := <-l.inbox:
-			l.enqueue(s)
+		case seqs := <-l.inbox:
+			l.enqueue(seqs)
 		case <-l.quit:
 			return false
 		default:
@@ -221,95 +233,208 @@ func (l *loop) receive() bool {
 	}
 }
 
-func (l *loop) enqueue(s *sequence) {
-	s.arrival = l.arrived
-	l.arrived++
-	l.waiting = append(l.waiting, s)
+func (l *loop) enqueue(seqs []*sequence) {
+	for _, s := range seqs {
+		s.arrival = l.arrived
+		l.arrived++
+		l.waiting = append(l.waiting, s)
+	}
 }
 
-// admit lets go of whoever has left and gives free slots to those who wait.
-func (l *loop) admit() {
-	for i, s := range l.slots {
-		if s != nil && s.ctx.Err() != nil {
-			l.end(i, "", context.Cause(s.ctx))
+// release lets go of whoever has left.
+func (l *loop) release() {
+	for _, s := range slices.Clone(l.running) {
+		if s.ctx.Err() != nil {
+			l.end(s, step{err: context.Cause(s.ctx)})
 		}
 	}
 	l.waiting = slices.DeleteFunc(l.waiting, func(s *sequence) bool {
-		if s.ctx.Err() != nil {
-			l.drop(s, context.Cause(s.ctx))
-			return true
+		if s.ctx.Err() == nil {
+			return false
 		}
-		return false
+		l.stats.pending.Add(-1)
+		return true
 	})
-	for i, s := range l.slots { // the lowest free id first keeps ids dense
-		if s == nil && len(l.waiting) > 0 {
-			l.slots[i] = l.waiting[0]
-			l.waiting = slices.Delete(l.waiting, 0, 1)
-			l.running.Add(1)
+}
+
+// end ends a running sequence. What it leaves in the cache is kept for those
+// who begin with the same.
+func (l *loop) end(s *sequence, last step) {
+	if l.sharing && s.holder.size >= shareLeast {
+		s.holder.kept = true
+	} else {
+		l.evict(s.holder)
+	}
+	l.running = slices.DeleteFunc(l.running, func(o *sequence) bool { return o == s })
+	l.stats.running.Store(int64(len(l.running)))
+	l.stats.pending.Add(-1)
+	last.choice, last.cached = s.choice, s.cached
+	s.out.put(last)
+}
+
+// evict frees the cells that h alone holds.
+func (l *loop) evict(h *holder) {
+	llama.MemorySeqRm(l.mem, h.id, -1, -1)
+	l.tree.remove(h)
+}
+
+// admit gives free slots to those who wait.
+func (l *loop) admit() {
+	for i := 0; i < len(l.waiting) && len(l.running) < l.slots; {
+		s := l.waiting[i]
+		from, length := l.prefix(s)
+		if l.beingDecoded(s, length) {
+			i++ // its turn comes when it can share what another decodes now
+			continue
 		}
+		if !l.makeRoom(len(s.tokens)-length, from) {
+			return
+		}
+		s.holder = l.tree.add(s.key, l.freeID(from))
+		if from != nil {
+			llama.MemorySeqCp(l.mem, from.id, s.holder.id, 0, llama.Pos(length))
+			l.tree.fork(s.holder, from, length)
+			if s.generated() == 0 {
+				s.cached = length
+			}
+			l.stats.reused.Add(int64(length))
+		}
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+		l.running = append(l.running, s)
+		l.stats.running.Store(int64(len(l.running)))
 	}
 }
 
-// drop ends a sequence that has no slot.
-func (l *loop) drop(s *sequence, err error) {
-	s.err = err
-	close(s.tokens)
-	l.pending.Add(-1)
+// prefix returns who holds the longest prefix of s worth sharing. The last
+// token is always decoded, for its logits.
+func (l *loop) prefix(s *sequence) (*holder, int) {
+	if !l.sharing {
+		return nil, 0
+	}
+	from, length := l.tree.match(s.key, s.tokens[:len(s.tokens)-1])
+	if length < shareLeast {
+		return nil, 0
+	}
+	return from, length
 }
 
-// end ends the sequence in slot i and frees the slot and its KV cells.
-func (l *loop) end(i int, why chat.Finish, err error) {
-	s := l.slots[i]
-	s.finish = why
-	l.slots[i] = nil
-	llama.MemorySeqRm(l.mem, llama.SeqId(i), -1, -1)
-	l.running.Add(-1)
-	l.drop(s, err)
+// beingDecoded reports whether a running sequence is about to decode more of
+// the beginning of s than length tokens.
+func (l *loop) beingDecoded(s *sequence, length int) bool {
+	if !l.sharing {
+		return false
+	}
+	return slices.ContainsFunc(l.running, func(r *sequence) bool {
+		return r.key == s.key && r.pending() > 1 &&
+			commonPrefix(r.tokens, s.tokens[:len(s.tokens)-1]) >= length+shareLeast
+	})
+}
+
+// makeRoom evicts kept prefixes, the one used longest ago first, until n more
+// cells are free. It spares one. It reports whether they are.
+func (l *loop) makeRoom(n int, spare *holder) bool {
+	for l.tree.cells+n > l.cells {
+		h := l.tree.oldest(spare)
+		if h == nil {
+			return false
+		}
+		l.evict(h)
+	}
+	return true
+}
+
+// freeID returns the lowest sequence id that is free, and evicts a kept prefix
+// where none is.
+func (l *loop) freeID(spare *holder) llama.SeqId {
+	var taken [maxSequences]bool
+	for _, h := range l.tree.holders {
+		taken[h.id] = true
+	}
+	if i := slices.Index(taken[:], false); i >= 0 {
+		return llama.SeqId(i)
+	}
+	h := l.tree.oldest(spare)
+	l.evict(h)
+	return h.id
 }
 
 // build fills the batch: the last token of every sequence that is being
-// answered, then prompts in order of arrival. It reports whether there is
-// anything to decode.
+// answered, then pieces of prompts. It reports whether there is anything to
+// decode.
 func (l *loop) build() bool {
 	l.batch.Clear()
 	if !l.chooseAdapter() {
 		return false
 	}
-	var prefill []int
-	for i, s := range l.slots {
-		if s == nil || s.adapter != l.active {
-			continue
+	var answered, prompts []*sequence
+	for _, s := range l.running {
+		s.row, s.fed = -1, 0
+		switch {
+		case s.key.adapter != l.active:
+		case s.out.full():
+		case s.pending() == 1:
+			answered = append(answered, s)
+		default:
+			prompts = append(prompts, s)
 		}
-		s.row = -1
-		if s.done < len(s.prompt) {
-			prefill = append(prefill, i)
-			continue
-		}
-		l.add(i, s.last, len(s.prompt)+s.count-1, true)
 	}
-	slices.SortFunc(prefill, func(a, b int) int { return l.slots[a].arrival - l.slots[b].arrival })
-	room := prefillChunk
-	for _, i := range prefill {
-		s := l.slots[i]
-		n := min(room, len(s.prompt)-s.done)
-		for range n {
-			l.add(i, s.prompt[s.done], s.done, s.done == len(s.prompt)-1)
-			s.done++
-		}
-		if room -= n; room == 0 {
+	answered = l.fit(answered)
+	prompts = slices.DeleteFunc(prompts, func(s *sequence) bool { return s.holder == nil }) // gave way
+	for _, s := range answered {
+		l.feed(s, 1)
+	}
+	slices.SortFunc(prompts, func(a, b *sequence) int { return cmp.Compare(l.urgency(a), l.urgency(b)) })
+	room := l.pace.budget(len(answered))
+	for _, s := range prompts {
+		n := min(room, s.pending())
+		if n == 0 {
 			break
 		}
+		if !l.makeRoom(int(l.batch.NTokens)+n, nil) {
+			continue // until another ends
+		}
+		l.feed(s, n)
+		room -= n
+	}
+	if l.batch.NTokens == 0 {
+		time.Sleep(doze) // slow readers all, or nobody can get on before another ends
 	}
 	return l.batch.NTokens > 0
 }
 
-func (l *loop) add(slot int, token llama.Token, pos int, logits bool) {
-	if logits {
-		l.slots[slot].row = l.batch.NTokens
+// urgency orders prompts: the shorter rest first, but nobody waits for ever.
+func (l *loop) urgency(s *sequence) int {
+	return s.pending() - ageing*(l.arrived-s.arrival)
+}
+
+// fit makes room for one token of each sequence. Where no kept prefix is left
+// to evict, the youngest sequence gives way and begins again later, from its
+// prompt and what it has said.
+func (l *loop) fit(answered []*sequence) []*sequence {
+	for !l.makeRoom(len(answered), nil) && len(l.running) > 1 {
+		youngest := slices.MaxFunc(l.running, func(a, b *sequence) int { return a.arrival - b.arrival })
+		l.evict(youngest.holder)
+		youngest.holder = nil
+		l.running = slices.DeleteFunc(l.running, func(s *sequence) bool { return s == youngest })
+		l.waiting = slices.Insert(l.waiting, 0, youngest)
+		answered = slices.DeleteFunc(answered, func(s *sequence) bool { return s == youngest })
+		l.stats.preempted.Add(1)
 	}
-	if err := l.batch.Add(token, llama.Pos(pos), []llama.SeqId{llama.SeqId(slot)}, logits); err != nil {
-		panic(err) // the batch has room for prefillChunk and every slot
+	return answered
+}
+
+// feed puts the next n tokens of s into the batch.
+func (l *loop) feed(s *sequence, n int) {
+	for i := s.holder.size; i < s.holder.size+n; i++ {
+		last := i == len(s.tokens)-1
+		if last {
+			s.row = l.batch.NTokens
+		}
+		if err := l.batch.Add(s.tokens[i], llama.Pos(i), []llama.SeqId{s.holder.id}, last); err != nil {
+			panic(err) // the batch has room for prefillChunk and every slot
+		}
 	}
+	s.fed = n
 }
 
 // chooseAdapter turns on the adapter whose turn it is. It reports false when
@@ -318,7 +443,7 @@ func (l *loop) chooseAdapter() bool {
 	next, own := -1, false
 	for k := 1; k <= len(l.adapters)+1; k++ { // those after the active one, itself last
 		a := (l.active + k) % (len(l.adapters) + 1)
-		if !slices.ContainsFunc(l.slots, func(s *sequence) bool { return s != nil && s.adapter == a }) {
+		if !slices.ContainsFunc(l.running, func(s *sequence) bool { return s.key.adapter == a }) {
 			continue
 		}
 		if a == l.active {
@@ -347,32 +472,100 @@ func (l *loop) chooseAdapter() bool {
 }
 
 // decode runs the batch and gives every sequence that asked for it a token.
-func (l *loop) decode(eog []bool) {
+func (l *loop) decode() {
+	begin := time.Now()
 	if ret, err := llama.Decode(l.ctx, l.batch); ret != 0 || err != nil {
-		// There is a KV cell for every token of every slot, so this is no
-		// shortage but a fault that nothing here can mend. The worker ends and
-		// is started again.
+		// There is a cell for every token of the batch, so this is no shortage
+		// but a fault that nothing here can mend. The worker ends and is
+		// started again.
 		l.err = fmt.Errorf("llama_decode returned %d for a batch of %d tokens, %v", ret, l.batch.NTokens, err)
 		return
 	}
-	for i, s := range l.slots {
-		if s == nil || s.adapter != l.active || s.row < 0 {
+	var drawing []*sequence
+	var rows [][]float32
+	prompt := 0
+	for _, s := range l.running {
+		if s.fed == 0 {
 			continue
 		}
-		logits, err := llama.GetLogitsIth(l.ctx, s.row, l.vocab)
+		if s.fed > 1 || s.generated() == 0 {
+			prompt += s.fed
+		}
+		l.tree.extend(s.holder, s.tokens[s.holder.size:s.holder.size+s.fed]...)
+		if s.row < 0 {
+			continue
+		}
+		logits, err := llama.GetLogitsIth(l.ctx, s.row, l.vocab.size())
 		if err != nil || logits == nil {
 			l.err = fmt.Errorf("no logits for row %d of a batch of %d tokens: %v", s.row, l.batch.NTokens, err)
 			return
 		}
-		token := s.sampler.sample(logits)
-		if eog[token] {
-			l.end(i, chat.Stop, nil)
-			continue
+		drawing, rows = append(drawing, s), append(rows, logits)
+	}
+	if len(drawing) == 0 {
+		llama.Synchronize(l.ctx)
+	}
+	decoded := time.Now()
+	l.draw(drawing, rows)
+	for _, s := range drawing {
+		l.deliver(s)
+	}
+	l.pace.note(decoded.Sub(begin), len(drawing), prompt)
+	l.stats.steps.Add(1)
+	l.stats.prefilled.Add(int64(prompt))
+	l.stats.generated.Add(int64(len(drawing)))
+	l.stats.decodeTime.Add(int64(decoded.Sub(begin)))
+	l.stats.sampleTime.Add(int64(time.Since(decoded)))
+}
+
+// draw draws the next token of each sequence, on all processors: with a large
+// vocabulary it takes longer than a GPU takes to decode.
+func (l *loop) draw(seqs []*sequence, rows [][]float32) {
+	var next atomic.Int64
+	work := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(seqs) {
+				return
+			}
+			seqs[i].next = l.drawOne(seqs[i], rows[i])
 		}
-		s.tokens <- token
-		s.last = token
-		if s.count++; s.count == s.budget {
-			l.end(i, chat.Length, nil)
+	}
+	var wg sync.WaitGroup
+	if parallel := len(seqs) * l.vocab.size() / parallelLogits; parallel > 0 {
+		for range min(parallel, len(seqs)-1, runtime.GOMAXPROCS(0)-1) {
+			wg.Go(work)
+		}
+	}
+	work()
+	wg.Wait()
+}
+
+// parallelLogits is how many logits are worth another goroutine.
+const parallelLogits = 64 << 10
+
+func (l *loop) drawOne(s *sequence, logits []float32) drawn {
+	token, _ := s.sampler.sample(logits, nil)
+	d := drawn{token: token}
+	if s.report >= 0 {
+		d.logs = newLogprobs(logits, token, s.report)
+	}
+	return d
+}
+
+// deliver hands the drawn token to its reader.
+func (l *loop) deliver(s *sequence) {
+	d := s.next
+	switch {
+	case d.err != nil:
+		l.end(s, step{err: d.err})
+	case l.vocab.eog[d.token]:
+		l.end(s, step{finish: chat.Stop})
+	default:
+		s.tokens = append(s.tokens, d.token)
+		s.out.put(step{choice: s.choice, token: d.token, logs: d.logs})
+		if s.generated() == s.budget {
+			l.end(s, step{finish: chat.Length})
 		}
 	}
 }

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"strings"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
@@ -58,6 +60,18 @@ func (v *vocab) text(token llama.Token) string {
 		return ""
 	}
 	return llama.VocabGetText(v.handle, token)
+}
+
+// without returns bias with the ends of a turn ruled out.
+func (v *vocab) without(bias map[llama.Token]float64) map[llama.Token]float64 {
+	out := make(map[llama.Token]float64, len(bias)+4)
+	maps.Copy(out, bias)
+	for token, end := range v.eog {
+		if end {
+			out[llama.Token(token)] = math.Inf(-1)
+		}
+	}
+	return out
 }
 
 // size returns the number of tokens in the vocabulary.

@@ -78,8 +78,8 @@ func TestCompletion(t *testing.T) {
 // that the wire tells them.
 func single(ev chat.Event) []chat.Event {
 	var events []chat.Event
-	delta := chat.Event{Choice: ev.Choice, Text: ev.Text, Reasoning: ev.Reasoning, Refusal: ev.Refusal}
-	if delta != (chat.Event{Choice: ev.Choice}) {
+	delta := chat.Event{Choice: ev.Choice, Text: ev.Text, Reasoning: ev.Reasoning, Refusal: ev.Refusal, LogProbs: ev.LogProbs}
+	if !reflect.DeepEqual(delta, chat.Event{Choice: ev.Choice}) {
 		events = append(events, delta)
 	}
 	if ev.ToolCall != nil {
@@ -132,6 +132,12 @@ func FuzzEvents(f *testing.F) {
 		var events []chat.Event
 		for range 10 {
 			ev := chat.Event{Choice: r.IntN(3), Text: pick(), Reasoning: pick(), Refusal: pick()}
+			if r.IntN(3) == 0 {
+				entry := func() chat.TokenLogProb {
+					return chat.TokenLogProb{Token: pick(), Bytes: []byte{228, 189}, LogProb: -r.Float64()}
+				}
+				ev.LogProbs = []chat.TokenLogProbs{{TokenLogProb: entry()}, {TokenLogProb: entry(), Top: []chat.TokenLogProb{entry(), entry()}}}
+			}
 			if r.IntN(3) == 0 {
 				ev.ToolCall = &chat.ToolCallDelta{Index: r.IntN(3), ID: pick(), Name: pick(), Arguments: pick()}
 			}

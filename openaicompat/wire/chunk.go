@@ -27,7 +27,8 @@ func DecodeChunk(data []byte) ([]chat.Event, error) {
 				Refusal   string      `json:"refusal"`
 				ToolCalls []callDelta `json:"tool_calls"`
 			} `json:"delta"`
-			Finish string `json:"finish_reason"`
+			LogProbs *logprobsBody `json:"logprobs"`
+			Finish   string        `json:"finish_reason"`
 		} `json:"choices"`
 		Usage *usageBody      `json:"usage"`
 		Error json.RawMessage `json:"error"`
@@ -49,7 +50,8 @@ func DecodeChunk(data []byte) ([]chat.Event, error) {
 		if ev.Reasoning == "" {
 			ev.Reasoning = c.Delta.Thinking
 		}
-		if ev != (chat.Event{Choice: c.Index}) {
+		ev.LogProbs = c.LogProbs.tokens()
+		if ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.LogProbs != nil {
 			events = append(events, ev)
 		}
 		for j, t := range c.Delta.ToolCalls {

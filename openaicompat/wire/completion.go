@@ -18,6 +18,7 @@ type Completion struct {
 type choice struct {
 	text, reasoning, refusal strings.Builder
 	calls                    []*call
+	logs                     []chat.TokenLogProbs
 	finish                   chat.Finish
 }
 
@@ -35,6 +36,7 @@ func (c *Completion) Add(ev chat.Event) {
 	ch.text.WriteString(ev.Text)
 	ch.reasoning.WriteString(ev.Reasoning)
 	ch.refusal.WriteString(ev.Refusal)
+	ch.logs = append(ch.logs, ev.LogProbs...)
 	if d := ev.ToolCall; d != nil {
 		for len(ch.calls) <= d.Index {
 			ch.calls = append(ch.calls, &call{})
@@ -73,7 +75,7 @@ func (c *Completion) Encode() ([]byte, error) {
 		for _, cl := range ch.calls {
 			m.ToolCalls = append(m.ToolCalls, callBody{cl.id, "function", callFunction{cl.name, cl.arguments.String()}})
 		}
-		body.Choices[i] = wholeChoice{Index: i, Message: m, Finish: ch.finish}
+		body.Choices[i] = wholeChoice{Index: i, Message: m, LogProbs: logprobsOf(ch.logs), Finish: ch.finish}
 	}
 	return marshal(body)
 }
@@ -88,10 +90,10 @@ type completionBody struct {
 }
 
 type wholeChoice struct {
-	Index    int         `json:"index"`
-	Message  answerBody  `json:"message"`
-	LogProbs *struct{}   `json:"logprobs"`
-	Finish   chat.Finish `json:"finish_reason"`
+	Index    int           `json:"index"`
+	Message  answerBody    `json:"message"`
+	LogProbs *logprobsBody `json:"logprobs"`
+	Finish   chat.Finish   `json:"finish_reason"`
 }
 
 type answerBody struct {

@@ -35,6 +35,7 @@ func EncodeRequest(req *chat.Request) ([]byte, error) {
 		MinP:              req.Sampling.MinP,
 		FrequencyPenalty:  req.Sampling.FrequencyPenalty,
 		PresencePenalty:   req.Sampling.PresencePenalty,
+		samplerBody:       samplerBodyOf(req.Sampling),
 		LogitBias:         req.Sampling.LogitBias,
 		Seed:              req.Sampling.Seed,
 		ToolChoice:        req.ToolChoice,
@@ -107,17 +108,18 @@ func message(m chat.Message) messageBody {
 }
 
 type requestBody struct {
-	Model             string          `json:"model,omitempty"`
-	Messages          []messageBody   `json:"messages"`
-	MaxTokens         int             `json:"max_tokens,omitempty"` // every server knows this one
-	Stop              []string        `json:"stop,omitempty"`
-	N                 int             `json:"n,omitempty"`
-	Temperature       *float64        `json:"temperature,omitempty"`
-	TopP              *float64        `json:"top_p,omitempty"`
-	TopK              *int            `json:"top_k,omitempty"`
-	MinP              *float64        `json:"min_p,omitempty"`
-	FrequencyPenalty  *float64        `json:"frequency_penalty,omitempty"`
-	PresencePenalty   *float64        `json:"presence_penalty,omitempty"`
+	Model            string        `json:"model,omitempty"`
+	Messages         []messageBody `json:"messages"`
+	MaxTokens        int           `json:"max_tokens,omitempty"` // every server knows this one
+	Stop             []string      `json:"stop,omitempty"`
+	N                int           `json:"n,omitempty"`
+	Temperature      *float64      `json:"temperature,omitempty"`
+	TopP             *float64      `json:"top_p,omitempty"`
+	TopK             *int          `json:"top_k,omitempty"`
+	MinP             *float64      `json:"min_p,omitempty"`
+	FrequencyPenalty *float64      `json:"frequency_penalty,omitempty"`
+	PresencePenalty  *float64      `json:"presence_penalty,omitempty"`
+	samplerBody
 	LogitBias         map[int]float64 `json:"logit_bias,omitempty"`
 	Seed              *int64          `json:"seed,omitempty"`
 	Tools             []toolBody      `json:"tools,omitempty"`

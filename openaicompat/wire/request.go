@@ -162,6 +162,7 @@ func (d *decoder) sampling(o object) chat.Sampling {
 	s.MinP = o.take("min_p").number(0, 1)
 	s.FrequencyPenalty = o.take("frequency_penalty").number(-2, 2)
 	s.PresencePenalty = o.take("presence_penalty").number(-2, 2)
+	d.samplers(o, &s)
 	s.Seed = o.take("seed").integer(math.MinInt64, math.MaxInt64)
 
 	bias := o.take("logit_bias")

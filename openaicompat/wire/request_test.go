@@ -225,6 +225,14 @@ func someRequest(r *rand.Rand) *chat.Request {
 	maybe := func() bool { return r.IntN(3) == 0 }
 
 	req := &chat.Request{Model: word(), N: 1 + r.IntN(3)}
+	if maybe() {
+		req.Sampling = chat.Sampling{TypicalP: new(0.9), TopNSigma: new(1.5), RepeatPenalty: new(1.1), PenaltyWindow: new(-1), IgnoreEOS: true}
+	}
+	if maybe() {
+		req.Sampling.DRY = &chat.DRY{Multiplier: 0.8, Base: 2, AllowedLength: r.IntN(3), Window: r.IntN(3) - 1}
+		req.Sampling.XTC = &chat.XTC{Probability: 0.5, Threshold: float64(r.IntN(2)) / 10}
+		req.Sampling.Mirostat = &chat.Mirostat{Tau: 3, Eta: float64(r.IntN(2)) / 10}
+	}
 	for range 1 + r.IntN(4) {
 		roles := []chat.Role{chat.System, chat.Developer, chat.User, chat.Assistant, chat.ToolRole}
 		m := chat.Message{Role: roles[r.IntN(len(roles))], Name: word(), Reasoning: word(), ToolCallID: word()}

@@ -47,13 +47,13 @@ func (s *Stream) Frames(ev chat.Event) []byte {
 		}
 		d.ToolCalls = []callDelta{call}
 	}
-	says := ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.ToolCall != nil
+	says := ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.ToolCall != nil || len(ev.LogProbs) > 0
 
 	if says || ev.Finish != "" {
 		s.begin(ev.Choice)
 	}
 	if says {
-		s.choice(choiceBody{Index: ev.Choice, Delta: d})
+		s.choice(choiceBody{Index: ev.Choice, Delta: d, LogProbs: logprobsOf(ev.LogProbs)})
 	}
 	if ev.Finish != "" {
 		s.choice(choiceBody{Index: ev.Choice, Finish: &ev.Finish})
@@ -119,10 +119,10 @@ type chunkBody struct {
 }
 
 type choiceBody struct {
-	Index    int          `json:"index"`
-	Delta    deltaBody    `json:"delta"`
-	LogProbs *struct{}    `json:"logprobs"`
-	Finish   *chat.Finish `json:"finish_reason"`
+	Index    int           `json:"index"`
+	Delta    deltaBody     `json:"delta"`
+	LogProbs *logprobsBody `json:"logprobs"`
+	Finish   *chat.Finish  `json:"finish_reason"`
 }
 
 type deltaBody struct {

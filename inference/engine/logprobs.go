@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"math"
+
+	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"bendi/chat"
+)
+
+// logprobs are the log probabilities of a drawn token and of the likeliest
+// instead of it: of the model's own distribution, before anything is cut from
+// it.
+type logprobs struct {
+	token tokenLog
+	top   []tokenLog // likeliest first
+}
+
+type tokenLog struct {
+	token llama.Token
+	log   float64
+}
+
+func newLogprobs(logits []float32, token llama.Token, top int) *logprobs {
+	best := float64(logits[argmax(logits)])
+	sum := 0.0
+	for _, l := range logits {
+		if d := float64(l) - best; d > -40 {
+			sum += math.Exp(d)
+		}
+	}
+	norm := best + math.Log(sum)
+	lp := &logprobs{token: tokenLog{token, float64(logits[token]) - norm}}
+	if top > 0 {
+		var s sampler
+		s.top(logits, top)
+		for _, c := range s.cand {
+			lp.top = append(lp.top, tokenLog{c.token, float64(c.logit) - norm})
+		}
+	}
+	return lp
+}
+
+// of returns lp in the vocabulary's words. piece is the drawn token's.
+func (lp *logprobs) of(piece []byte, pieces [][]byte) chat.TokenLogProbs {
+	out := chat.TokenLogProbs{TokenLogProb: entry(piece, lp.token.log)}
+	for _, t := range lp.top {
+		out.Top = append(out.Top, entry(pieces[t.token], t.log))
+	}
+	return out
+}
+
+// leastLog stands for a probability of zero, which JSON cannot say.
+const leastLog = -9999
+
+func entry(piece []byte, log float64) chat.TokenLogProb {
+	return chat.TokenLogProb{Token: tokenText(piece), Bytes: piece, LogProb: max(log, leastLog)}
+}
