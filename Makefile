@@ -5,7 +5,7 @@ LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
 
-.PHONY: build run test race bench lint fmt fuzz lib clean
+.PHONY: build run test bench lint fmt lib clients clean
 
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
 	go build -o bin/ ./cmd/bendi ./cmd/bendi-engine
@@ -13,7 +13,7 @@ build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
 run: build ## serve the demo model on 127.0.0.1:8080
 	exec bin/bendi serve --listen 127.0.0.1:$(PORT)
 
-test: build ## everything that has to hold, under the race detector
+test: build clients ## everything that has to hold, under the race detector
 	go vet ./...
 	go test -race -timeout 15m ./...
 
@@ -40,5 +40,20 @@ bin/lib/libllama.so: $(LIB_SOURCE)/package-lock.json
 	mkdir -p bin && ln -sfn ../$(LIB_DIR) bin/lib
 	touch $(LIB_DIR)/libllama.v0.5.0.so
 
+# The official clients that the end-to-end tests run, pinned like the libraries.
+NODE_CLIENT   := scripts/clients/node
+PYTHON_CLIENT := scripts/clients/python
+
+clients: $(NODE_CLIENT)/node_modules/.package-lock.json $(PYTHON_CLIENT)/.venv/.installed
+
+$(NODE_CLIENT)/node_modules/.package-lock.json: $(NODE_CLIENT)/package-lock.json
+	cd $(NODE_CLIENT) && npm ci --no-progress
+	touch $@
+
+$(PYTHON_CLIENT)/.venv/.installed: $(PYTHON_CLIENT)/requirements.txt
+	python3 -m venv $(PYTHON_CLIENT)/.venv
+	$(PYTHON_CLIENT)/.venv/bin/pip install -q --disable-pip-version-check --no-deps -r $(PYTHON_CLIENT)/requirements.txt
+	touch $@
+
 clean:
-	rm -rf bin $(LIB_SOURCE)/node_modules
+	rm -rf bin $(LIB_SOURCE)/node_modules $(NODE_CLIENT)/node_modules $(PYTHON_CLIENT)/.venv

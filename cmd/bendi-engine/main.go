@@ -2,7 +2,7 @@
 // serves the chat protocol on a unix socket. bendi starts and supervises it;
 // by hand, try
 //
-//	bendi-engine --socket /tmp/engine.sock --model model.gguf --library bin/lib &
+//	sleep 600 | bendi-engine --socket /tmp/engine.sock --model model.gguf --library bin/lib &
 //	curl --unix-socket /tmp/engine.sock localhost/v1/chat -d '{"messages":[{"role":"user","content":"你好"}]}'
 //
 // Standard output carries one line of JSON: what was loaded, or why not.
@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -78,9 +79,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		// Loading and decoding cannot be interrupted from Go, and nobody is
 		// left to hear of an orderly end.
 		fmt.Fprintln(stderr, "bendi-engine: the supervisor is gone")
+		os.Remove(opts.socket)
+		if dir := filepath.Dir(opts.socket); strings.HasPrefix(filepath.Base(dir), "bendi-") {
+			os.Remove(dir) // which the supervisor made for it
+		}
 		os.Exit(0)
 	}()
-	if err := inspect(opts.Config); err != nil {
+	what, err := inspect(opts.Config)
+	if err != nil {
 		return err
 	}
 	e, err := engine.Open(opts.Config)
@@ -100,7 +106,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
-	if err := llamacpp.TellReady(stdout, describe(opts.Name, version, e)); err != nil {
+	info := e.Info()
+	err = llamacpp.TellReady(stdout, llamacpp.Info{
+		Name: opts.Name, Model: what, Device: info.Device, Library: "llama.cpp " + version,
+		Context: info.Context, Slots: info.Slots, SizeBytes: info.SizeBytes, MemoryBytes: memory(),
+		LoadTime: info.LoadTime, Adapters: info.Adapters,
+	})
+	if err != nil {
 		return err
 	}
 
@@ -157,27 +169,18 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 // inspect reads the headers of the files, since llama.cpp aborts the process on
-// some that are damaged.
-func inspect(cfg engine.Config) error {
+// some that are damaged. It returns the model in a few words.
+func inspect(cfg engine.Config) (string, error) {
 	if err := models.CheckModel(cfg.Model); err != nil {
-		return err
+		return "", err
 	}
 	for _, path := range cfg.Adapters {
 		if err := models.CheckAdapter(path, cfg.Model); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
-}
-
-// describe says to the supervisor what was loaded.
-func describe(name, version string, e *engine.Engine) llamacpp.Info {
-	info := e.Info()
-	return llamacpp.Info{
-		Name: name, Model: info.Model, Device: info.Device, Library: "llama.cpp " + version,
-		Context: info.Context, Slots: info.Slots, SizeBytes: info.SizeBytes, MemoryBytes: memory(),
-		LoadTime: info.LoadTime, Adapters: info.Adapters,
-	}
+	info, err := models.Inspect(cfg.Model)
+	return info.String(), err
 }
 
 // memory returns the bytes of the process that are in memory, or 0 where the

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -105,8 +106,16 @@ func (c *conversation) open(ctx context.Context) (closeModels func(), err error)
 		return nil, usage(fmt.Errorf(c.say("--server wants a URL such as %s", "--server 需要一个 URL,例如 %s"), defaultServer))
 	}
 	if named || answers(u.Host) {
+		known := make(map[string]chat.Model)
 		c.models = func(route string) (chat.Model, error) {
-			return remote.New(remote.Options{Name: server, BaseURL: server + route, Key: os.Getenv("BENDI_API_KEY")})
+			if known[route] == nil {
+				m, err := c.connect(ctx, server, route)
+				if err != nil {
+					return nil, err
+				}
+				known[route] = m
+			}
+			return known[route], nil
 		}
 		return func() {}, nil
 	}
@@ -134,6 +143,35 @@ func (c *conversation) open(ctx context.Context) (closeModels func(), err error)
 		return m, nil
 	}
 	return h.close, nil
+}
+
+// connect returns the model behind a route of a server, once the server has
+// shown that it has the route and takes our key.
+func (c *conversation) connect(ctx context.Context, server, route string) (chat.Model, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	key := os.Getenv("BENDI_API_KEY")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+route+"/models", nil)
+	if err != nil {
+		return nil, usage(fmt.Errorf(c.say("%s is not the URL of a route", "%s 不是路由的 URL"), server+route))
+	}
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf(c.say("nothing answers at %s: start it with `bendi serve`, or name another server with --server", "%s 没有响应:请用 `bendi serve` 启动服务,或用 --server 指定其他服务"), server)
+	}
+	resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return remote.New(remote.Options{Name: server, BaseURL: server + route, Key: key})
+	case http.StatusUnauthorized:
+		return nil, fmt.Errorf(c.say("%s wants a valid API key: put one into the environment as BENDI_API_KEY", "%s 需要有效的 API 密钥:请设置环境变量 BENDI_API_KEY"), server)
+	case http.StatusNotFound:
+		return nil, fmt.Errorf(c.say("%s has no route %s", "%s 没有路由 %s"), server, route)
+	}
+	return nil, fmt.Errorf(c.say("%s answered %s when asked for its models", "向 %s 查询模型时得到 %s"), server+route, resp.Status)
 }
 
 // answers reports whether something listens at host.

@@ -117,7 +117,7 @@ func (p *program) examine(ctx context.Context) []finding {
 		}
 		for _, id := range slices.Sorted(maps.Keys(files)) {
 			info, err := models.Inspect(files[id])
-			note("model", err, "%s: %s, %s", id, info, bytesText(info.Size))
+			note("model", missing(id, err), "%s: %s, %s", id, info, bytesText(info.Size))
 		}
 		if filepath.Base(string(m.Path)) == models.DemoModel {
 			sums, err := models.VerifySums(filepath.Dir(string(m.Path)))

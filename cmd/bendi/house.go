@@ -119,21 +119,34 @@ func inspect(cfg *config.Config) error {
 	var errs []error
 	for _, id := range used(cfg) {
 		m := cfg.Models[id]
-		err := models.CheckModel(string(m.Path))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("there is no file %s: correct models.%s.path, or put the file there", m.Path, id)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("model %s: %w", id, err))
+		if err := models.CheckModel(string(m.Path)); err != nil {
+			errs = append(errs, missing(id, err))
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(m.Adapters)) {
 			if err := models.CheckAdapter(string(m.Adapters[name]), string(m.Path)); err != nil {
-				errs = append(errs, fmt.Errorf("model %s:%s: %w", id, name, err))
+				errs = append(errs, missing(id+":"+name, err))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// missing says of which model err is, and what to do where its file is not
+// there.
+func missing(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, fs.ErrNotExist) {
+		base, adapter, isAdapter := strings.Cut(id, ":")
+		key := "models." + base + ".path"
+		if isAdapter {
+			key = "models." + base + ".adapters." + adapter
+		}
+		return fmt.Errorf("model %s: there is no file %s: correct %s in the configuration, or put the file there", id, pathError.Path, key)
+	}
+	return fmt.Errorf("model %s: %w", id, err)
 }
 
 // handler returns the HTTP side of the house.

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -87,8 +88,9 @@ type program struct {
 
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "bendi",
-		Short: p.say("A local-first model server and gateway", "本地优先的模型服务与网关"),
+		Use:                        "bendi",
+		SuggestionsMinimumDistance: 2,
+		Short:                      p.say("A local-first model server and gateway", "本地优先的模型服务与网关"),
 		Long: p.say(
 			"Bendi (本地) serves the models on your own machine over one OpenAI-compatible API.",
 			"Bendi(本地)把您自己机器上的模型,用一套兼容 OpenAI 的接口提供出来。"),
@@ -108,15 +110,28 @@ func (p *program) root() *cobra.Command {
 		}
 		return nil
 	}
-	for _, cmd := range root.Commands() {
-		strict(cmd)
-	}
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	return root
 }
 
-// strict makes wrong arguments of cmd and its subcommands usage errors.
+// strict makes wrong arguments of cmd and its subcommands usage errors, an
+// unknown subcommand among them.
 func strict(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
+	if !cmd.Runnable() && cmd.HasSubCommands() {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			text := fmt.Sprintf("%q is no command of `%s`", args[0], cmd.CommandPath())
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				text += "; did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return usage(fmt.Errorf("%s; see `%s --help`", text, cmd.CommandPath()))
+		}
+	} else if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
 				return usage(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 		pad := max(0, 9-width(label))
 		fmt.Fprintf(w, " %s%s%s\n", label, strings.Repeat(" ", pad), fmt.Sprintf(format, args...))
 	}
-	url := "http://" + addr
+	url := reachable(addr)
 
 	device, library := "", ""
 	demo := false
@@ -83,8 +84,22 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 		key = ` -H "Authorization: Bearer $BENDI_API_KEY"`
 	}
 	line(p.say("try it", "试一试"), `curl %s%s%s -d '{"messages":[{"role":"user","content":"你好,你是谁?"}]}'`, url, cfg.Routes[0].Path, key)
-	line("", "bendi chat")
+	if url == defaultServer {
+		line("", "bendi chat")
+	} else {
+		line("", "bendi chat --server %s", url)
+	}
 	fmt.Fprintln(w, p.sayf("Ready in %.1f s. Ctrl-C to stop.", "已就绪,用时 %.1f 秒。按 Ctrl-C 停止。", took.Seconds()))
+}
+
+// reachable returns the URL at which this machine reaches a listener: one that
+// listens on every address is named by the loopback's.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + addr
 }
 
 // width returns how many columns of a terminal a label takes: Chinese

@@ -47,7 +47,6 @@ type Engine struct {
 
 // Info describes a loaded model.
 type Info struct {
-	Model     string // architecture, parameters and quantization
 	Device    string // what computes
 	Context   int    // tokens of each sequence
 	Slots     int
@@ -104,7 +103,6 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.info = Info{
-		Model:     describe(e.model),
 		Device:    device(threads),
 		Context:   e.window,
 		Slots:     cfg.Slots,
@@ -148,6 +146,16 @@ func (e *Engine) Models() []chat.ModelInfo {
 		list = append(list, info)
 	}
 	return list
+}
+
+// Resolve returns the id of the model that answers to a name, which may be
+// empty.
+func (e *Engine) Resolve(name string) (string, error) {
+	i, err := e.adapter(name)
+	if err != nil {
+		return "", err
+	}
+	return e.Models()[i].ID, nil
 }
 
 // adapter returns the loop's number of the adapter that a model name asks for;
@@ -286,17 +294,6 @@ func template(model llama.Model) string {
 		return source
 	}
 	return chatML
-}
-
-// describe says what a model is in a few words, such as "qwen2 7.3M Q8_0".
-func describe(model llama.Model) string {
-	arch, _ := llama.ModelMetaValStr(model, "general.architecture")
-	params := float64(llama.ModelNParams(model))
-	unit := "M"
-	if params /= 1e6; params >= 1000 {
-		params, unit = params/1000, "B"
-	}
-	return fmt.Sprintf("%s %.1f%s %s", arch, params, unit, llama.FtypeName(llama.ModelFtype(model)))
 }
 
 // device says what computes: the GPUs by name, or the CPU.

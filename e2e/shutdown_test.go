@@ -1,0 +1,99 @@
+package e2e_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestShutdown stops the server under a running answer: new requests are
+// refused, the answer is finished, and the program ends well.
+func TestShutdown(t *testing.T) {
+	s := start(t, "").ready(t)
+	worker := s.worker(t)
+	running := s.stream(t, "/v1/chat", long(t, 800))
+	s.signal(t, syscall.SIGTERM)
+	eventually(t, within(time.Second), "503 from /readyz", func() bool { return s.readyz() == http.StatusServiceUnavailable })
+	status, c := s.ask(t, "/v1/chat", question("你好"))
+	if status != http.StatusServiceUnavailable || c.Error == nil || string(c.Error.Code) != `"shutting_down"` {
+		t.Errorf("a new request gets status %d, error %v; want 503 shutting_down", status, c.Error)
+	}
+	if err := running.whole(); err != nil {
+		t.Errorf("the running answer: %v%v", err, s)
+	}
+	if code := s.exit(t, 10*time.Second); code != 0 {
+		t.Errorf("exit code %d, want 0%v", code, s)
+	}
+	if alive(worker) {
+		t.Error("the worker still runs")
+	}
+	if left, err := os.ReadDir(s.cmd.Dir); err != nil || len(left) > 0 {
+		t.Errorf("the server left %v behind, error %v", left, err)
+	}
+}
+
+// TestShutdownInAHurry has too little time for the answer to finish.
+func TestShutdownInAHurry(t *testing.T) {
+	s := start(t, oneSlot(t)+"server: {drain: 100ms}\n").ready(t)
+	running := s.stream(t, "/v1/chat", long(t, 8000))
+	s.signal(t, syscall.SIGTERM)
+	if err := running.cut(); err != nil {
+		t.Errorf("the running answer: %v%v", err, s)
+	} else if code := string(running.err.Code); code != `"shutting_down"` {
+		t.Errorf("the error event is %v, want the code shutting_down", running.err)
+	}
+	if code := s.exit(t, 10*time.Second); code != 0 {
+		t.Errorf("exit code %d, want 0%v", code, s)
+	}
+}
+
+// TestSecondSignal ends the server without waiting for the answer.
+func TestSecondSignal(t *testing.T) {
+	s := start(t, oneSlot(t)).ready(t)
+	running := s.stream(t, "/v1/chat", long(t, 8000))
+	s.signal(t, syscall.SIGTERM)
+	eventually(t, within(time.Second), "503 from /readyz", func() bool { return s.readyz() == http.StatusServiceUnavailable })
+	s.signal(t, syscall.SIGTERM)
+	second := time.Now()
+	if err := running.cut(); err != nil {
+		t.Errorf("the running answer: %v%v", err, s)
+	}
+	if code := s.exit(t, 10*time.Second); code != 130 {
+		t.Errorf("exit code %d, want 130%v", code, s)
+	}
+	if took, limit := time.Since(second), within(2*time.Second); took > limit {
+		t.Errorf("the server ended %v after the second signal, want %v at most%v", took, limit, s)
+	}
+}
+
+// TestStopWhileLoading has nothing to wait for.
+func TestStopWhileLoading(t *testing.T) {
+	s := start(t, "")
+	eventually(t, 10*time.Second, "the start of the worker", func() bool { return len(s.workers()) == 1 })
+	worker := s.worker(t)
+	s.signal(t, syscall.SIGTERM)
+	if code := s.exit(t, within(4*time.Second)); code != 0 {
+		t.Errorf("exit code %d, want 0%v", code, s)
+	}
+	if alive(worker) {
+		t.Error("the worker still runs")
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	address := taken.Addr().String()
+	r := run(t, "", "serve", "--listen", address)
+	r.want(t, 1, address, "in use", "--listen")
+	if strings.Contains(r.stdout+r.stderr, "goroutine") {
+		t.Errorf("that is a panic%v", r)
+	}
+}

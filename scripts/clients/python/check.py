@@ -1,0 +1,210 @@
+"""Points the official OpenAI client, unmodified, at a running Bendi.
+
+    .venv/bin/python check.py BASE_URL
+
+BASE_URL is what a user would give the client, such as http://127.0.0.1:8080/v1
+or http://127.0.0.1:8080/v1/chat/pro. A key, where the server wants one, comes
+from OPENAI_API_KEY. Each check prints a line; the exit status is 1 when one
+failed.
+"""
+
+import asyncio
+import inspect
+import os
+import sys
+import traceback
+
+import openai
+
+MESSAGES = [{"role": "user", "content": "你好,你是谁?"}]
+
+
+class Checks:
+    """Every public method is a check."""
+
+    def __init__(self, base_url: str):
+        # A retry would hide a failure.
+        options = {"base_url": base_url, "api_key": os.environ.get("OPENAI_API_KEY", "none"), "max_retries": 0, "timeout": 60}
+        self._client = openai.OpenAI(**options)
+        self._options = options
+        self._model = self._client.models.list().data[0].id
+        self._question = {"model": self._model, "messages": MESSAGES, "max_tokens": 64}
+
+    def models_list(self):
+        models = list(self._client.models.list())
+        assert models, "no model is listed"
+        for m in models:
+            assert m.object == "model" and m.id and m.owned_by and m.created > 0, m
+
+    def models_retrieve(self):
+        assert self._client.models.retrieve(self._model).id == self._model
+
+    def create(self):
+        answer = self._client.chat.completions.create(**self._question)
+        self._complete(answer)
+        _counted(answer.usage)
+        assert answer._request_id, "no request id"
+
+    def response_headers(self):
+        raw = self._client.chat.completions.with_raw_response.create(**self._question)
+        assert raw.headers["x-request-id"] == raw.request_id
+        assert raw.headers["x-bendi-route"].startswith("/v1/chat")
+        self._complete(raw.parse())
+
+    def conversation_in_parts(self):
+        answer = self._client.chat.completions.create(
+            model=self._model,
+            messages=[
+                {"role": "developer", "content": [{"type": "text", "text": "请用中文回答。"}]},
+                *MESSAGES,
+                {"role": "assistant", "content": "您好。"},
+                {"role": "user", "content": [{"type": "text", "text": "谢谢"}]},
+            ],
+            max_completion_tokens=64,
+            user="somebody",
+            metadata={"nobody": "knows"},
+            extra_body={"top_k": 20},
+        )
+        self._complete(answer)
+
+    def max_tokens(self):
+        answer = self._client.chat.completions.create(**self._question | {"max_tokens": 2})
+        assert answer.choices[0].finish_reason == "length"
+        assert answer.usage.completion_tokens == 2
+
+    def stream_with_usage(self):
+        stream = self._client.chat.completions.create(**self._question, stream=True, stream_options={"include_usage": True})
+        self._whole(list(stream))
+
+    def stream_without_usage(self):
+        for chunk in self._client.chat.completions.create(**self._question, stream=True):
+            assert len(chunk.choices) == 1
+            assert chunk.usage is None, "usage, which nobody asked for"
+
+    def stream_helper(self):
+        with self._client.chat.completions.stream(**self._question, stream_options={"include_usage": True}) as stream:
+            text = "".join(event.delta for event in stream if event.type == "content.delta")
+            answer = stream.get_final_completion()
+        self._complete(answer)
+        assert answer.choices[0].message.content == text
+        _counted(answer.usage)
+
+    def unknown_model(self):
+        err = _failure(openai.NotFoundError, lambda: self._client.chat.completions.create(**self._question | {"model": self._model + "x"}))
+        assert (err.status_code, err.code, err.param) == (404, "model_not_found", "model"), err
+        assert err.request_id, "no request id"
+        assert self._model in err.message, f"the message names no near model: {err.message}"
+        _failure(openai.NotFoundError, lambda: self._client.models.retrieve("no-such-model"))
+
+    def bad_parameter(self):
+        err = _failure(openai.BadRequestError, lambda: self._client.chat.completions.create(**self._question, temperature=9, stream=True))
+        assert (err.param, err.type) == ("temperature", "invalid_request_error"), err
+
+    def leaving_a_stream(self):
+        with self._client.chat.completions.create(**self._question | {"max_tokens": 1024}, stream=True) as stream:
+            next(iter(stream))
+        self._complete(self._client.chat.completions.create(**self._question))
+
+    async def async_models_list(self):
+        async with openai.AsyncOpenAI(**self._options) as client:
+            models = [m.id async for m in client.models.list()]
+        assert self._model in models, models
+
+    async def async_create(self):
+        async with openai.AsyncOpenAI(**self._options) as client:
+            answers = await asyncio.gather(*(client.chat.completions.create(**self._question) for _ in range(4)))
+        for answer in answers:
+            self._complete(answer)
+
+    async def async_stream(self):
+        async with openai.AsyncOpenAI(**self._options) as client:
+            stream = await client.chat.completions.create(**self._question, stream=True, stream_options={"include_usage": True})
+            self._whole([chunk async for chunk in stream])
+
+    async def async_stream_helper(self):
+        async with openai.AsyncOpenAI(**self._options) as client:
+            async with client.chat.completions.stream(**self._question) as stream:
+                self._complete(await stream.get_final_completion())
+
+    async def async_errors(self):
+        async with openai.AsyncOpenAI(**self._options) as client:
+            try:
+                await client.chat.completions.create(**self._question | {"model": "no-such-model"})
+            except openai.NotFoundError as err:
+                assert err.code == "model_not_found", err
+            else:
+                raise AssertionError("succeeded, want NotFoundError")
+
+    async def async_cancellation(self):
+        async with openai.AsyncOpenAI(**self._options) as client:
+            begun = asyncio.Event()
+
+            async def read():
+                async for _ in await client.chat.completions.create(**self._question | {"max_tokens": 1024}, stream=True):
+                    begun.set()
+                    await asyncio.sleep(3600)  # until cancelled
+
+            task = asyncio.create_task(read())
+            await asyncio.wait_for(begun.wait(), 60)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled(), task
+            self._complete(await client.chat.completions.create(**self._question))
+
+    def _complete(self, answer):
+        """Checks the parts of a whole answer."""
+        assert answer.object == "chat.completion" and answer.model == self._model, answer
+        assert answer.id.startswith("chatcmpl-"), answer.id
+        (choice,) = answer.choices
+        assert choice.index == 0 and choice.message.role == "assistant", choice
+        assert choice.message.content, "the answer is empty"
+        assert choice.finish_reason in ("stop", "length"), choice.finish_reason
+
+    def _whole(self, chunks):
+        """Checks the chunks of a whole stream with usage."""
+        assert len({(c.id, c.created, c.model, c.object) for c in chunks}) == 1
+        assert chunks[0].object == "chat.completion.chunk"
+        assert chunks[0].choices[0].delta.role == "assistant"
+        *pieces, last = chunks
+        assert last.choices == []
+        _counted(last.usage)
+        assert pieces[-1].choices[0].finish_reason in ("stop", "length")
+        assert "".join(c.choices[0].delta.content or "" for c in pieces), "the answer is empty"
+
+
+def _counted(usage):
+    assert usage.prompt_tokens > 0 and usage.completion_tokens > 0, usage
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens, usage
+
+
+def _failure(kind, call):
+    """Returns the error of class kind that call raises."""
+    try:
+        call()
+    except kind as err:
+        return err
+    raise AssertionError(f"succeeded, want {kind.__name__}")
+
+
+def main(args: list[str]) -> int:
+    if len(args) != 2:
+        print("usage: check.py BASE_URL", file=sys.stderr)
+        return 2
+    checks = Checks(args[1])
+    failed = 0
+    for name, check in vars(Checks).items():
+        if name.startswith("_"):
+            continue
+        try:
+            result = check(checks)
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
+            print(f"ok {name}", flush=True)
+        except Exception:
+            failed = 1
+            print(f"FAILED {name}: {traceback.format_exc()}", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
