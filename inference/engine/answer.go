@@ -5,71 +5,132 @@ import (
 	"unicode/utf8"
 
 	"bendi/chat"
+	"bendi/inference/engine/dialect"
 )
 
 // answer yields what the loop makes of a request's sequences. It returns an
 // error that has not been yielded.
-func (e *Engine) answer(ctx context.Context, req *chat.Request, out *output, usage chat.Usage, yield func(chat.Event, error) bool) error {
-	choices := make([]choiceText, out.choices)
+func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, error) bool) error {
+	usage := chat.Usage{PromptTokens: len(j.prompt)}
+	choices := make([]*choiceText, j.out.choices)
 	for i := range choices {
-		choices[i] = choiceText{pieces: e.vocab.pieces, stop: stopFilter{words: req.Stop}}
+		choices[i] = &choiceText{
+			choice: i, pieces: e.vocab.pieces, stop: stopFilter{words: j.stop},
+			parser: e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened}),
+		}
 	}
-	open := len(choices)
-	for open > 0 {
+	for open := len(choices); open > 0; {
 		var s step
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case s = <-out.ring:
+		case s = <-j.out.ring:
 		}
 		if s.err != nil {
 			return s.err
 		}
-		c := &choices[s.choice]
+		c := choices[s.choice]
 		if c.ended {
 			continue // a stop string ended it before the loop could know
 		}
-		ev := chat.Event{Choice: s.choice}
+		var events []chat.Event
 		if s.finish != "" {
-			ev.Text, ev.Finish = c.close(), s.finish
 			if s.choice == 0 { // the others share its prompt
 				usage.CachedTokens = s.cached
 			}
+			events = c.close(s.finish)
 		} else {
 			usage.CompletionTokens++
-			ev.Text = c.push(s)
+			if c.parser.Reasoning() {
+				usage.ReasoningTokens++
+			}
+			events = c.push(s)
 		}
-		if c.stopped {
-			ev.Finish = chat.Stop
-		}
-		ev.LogProbs = c.release(ev.Finish != "")
-		if ev.Finish != "" {
-			c.ended = true
+		if c.ended {
 			if open--; open == 0 {
-				ev.Usage = &usage
+				events[len(events)-1].Usage = &usage
 			}
 		}
-		if ev.Text == "" && ev.Finish == "" && ev.LogProbs == nil {
-			continue
-		}
-		if !yield(ev, nil) {
-			return nil
+		for _, ev := range events {
+			if !yield(ev, nil) {
+				return nil
+			}
 		}
 	}
 	return nil
 }
 
-// choiceText turns the tokens of a choice into the text that may be let out.
+// choiceText turns the tokens of a choice into the events that may be let out:
+// tokens into runes, runes up to a stop string, and that into content,
+// reasoning and tool calls.
 type choiceText struct {
-	pieces  [][]byte
-	runes   runeBuffer
-	stop    stopFilter
-	stopped bool // by a stop string
-	ended   bool
+	choice int
+	pieces [][]byte
+	runes  runeBuffer
+	stop   stopFilter
+	parser *dialect.Parser
+	ended  bool
 
-	out  int // bytes let out
+	out  int // bytes let out by the stop filter
 	in   int // bytes that tokens brought
 	logs []heldLogs
+}
+
+// push takes a token. A stop string that it completes ends the choice.
+func (c *choiceText) push(s step) []chat.Event {
+	piece := c.pieces[s.token]
+	if s.logs != nil {
+		c.logs = append(c.logs, heldLogs{s.logs, piece, c.in})
+	}
+	c.in += len(piece)
+	text, stopped := c.stop.push(c.runes.push(piece))
+	if stopped {
+		return c.end(text, chat.Stop, false)
+	}
+	c.out += len(text)
+	return c.events(c.parser.Push(text), c.release(false))
+}
+
+// close takes the end of the choice, and lets out what was held back for what
+// might have followed.
+func (c *choiceText) close(why chat.Finish) []chat.Event {
+	text, stopped := c.stop.push(c.runes.flush())
+	if stopped {
+		return c.end(text, chat.Stop, false)
+	}
+	return c.end(text+c.stop.flush(), why, true)
+}
+
+// end ends the choice with the last of its text, which is whole unless a stop
+// string has cut it.
+func (c *choiceText) end(text string, why chat.Finish, whole bool) []chat.Event {
+	c.ended = true
+	c.out += len(text)
+	pieces := append(c.parser.Push(text), c.parser.Close()...)
+	if why == chat.Stop && c.parser.Calls() > 0 {
+		why = chat.ToolCalls
+	}
+	events := c.events(pieces, c.release(whole))
+	if n := len(events); n > 0 {
+		events[n-1].Finish = why
+		return events
+	}
+	return []chat.Event{{Choice: c.choice, Finish: why}}
+}
+
+// events turns pieces into events. The log probabilities go with the first.
+func (c *choiceText) events(pieces []dialect.Piece, logs []chat.TokenLogProbs) []chat.Event {
+	var events []chat.Event
+	for _, p := range pieces {
+		events = append(events, chat.Event{Choice: c.choice, Text: p.Text, Reasoning: p.Reasoning, ToolCall: p.Call})
+	}
+	if logs != nil {
+		if events == nil {
+			events = []chat.Event{{Choice: c.choice}}
+		}
+		events[0].LogProbs = logs
+	}
+	return events
 }
 
 // heldLogs are the log probabilities of a token whose text begins at a byte.
@@ -79,40 +140,12 @@ type heldLogs struct {
 	at    int
 }
 
-// push adds a token and returns the text that is free to go.
-func (c *choiceText) push(s step) string {
-	piece := c.pieces[s.token]
-	if s.logs != nil {
-		c.logs = append(c.logs, heldLogs{s.logs, piece, c.in})
-	}
-	c.in += len(piece)
-	return c.let(c.stop.push(c.runes.push(piece)))
-}
-
-// close returns the text that was held back for what might have followed.
-func (c *choiceText) close() string {
-	text := c.let(c.stop.push(c.runes.flush()))
-	if !c.stopped {
-		text += c.let(c.stop.flush(), false)
-	}
-	return text
-}
-
-func (c *choiceText) let(text string, stopped bool) string {
-	c.out += len(text)
-	c.stopped = c.stopped || stopped
-	return text
-}
-
 // release returns the log probabilities of the tokens whose text has begun to
-// go out; at the end, those of a text that a stop string has cut are dropped.
-func (c *choiceText) release(end bool) []chat.TokenLogProbs {
+// go out; at the end of a whole text, of all that are left.
+func (c *choiceText) release(all bool) []chat.TokenLogProbs {
 	var out []chat.TokenLogProbs
-	for len(c.logs) > 0 {
+	for len(c.logs) > 0 && (all || c.logs[0].at < c.out) {
 		h := c.logs[0]
-		if h.at >= c.out && !(end && !c.stopped) {
-			break
-		}
 		out = append(out, h.logs.of(h.piece, c.pieces))
 		c.logs = c.logs[1:]
 	}

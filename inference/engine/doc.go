@@ -22,7 +22,7 @@
 // nothing reaches it that has not been checked here, and the program that
 // imports this package, bendi-engine, runs as a supervised worker.
 //
-// The package reads text parts alone, and supports neither tools nor
-// constrained output; a request that asks for more is refused by the name of
-// its field.
+// How a model writes reasoning and tool calls is package dialect's. The engine
+// reads text parts alone and constrains no output yet; a request that asks for
+// more is refused by the name of its field.
 package engine

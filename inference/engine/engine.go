@@ -14,6 +14,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"bendi/chat"
+	"bendi/inference/engine/dialect"
 )
 
 // A Config says which model to load and how.
@@ -38,6 +39,7 @@ type Engine struct {
 	model    llama.Model
 	vocab    *vocab
 	prompts  *renderer
+	dialect  dialect.Dialect
 	defaults sampling
 	adapters []string // names, sorted; the loop knows adapter i as i+1
 	window   int      // tokens of each sequence
@@ -73,9 +75,12 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e.vocab = newVocab(e.model)
 	e.defaults = recommended(e.model)
-	if e.prompts, err = newRenderer(template(e.model), e.vocab); err != nil {
+	source := template(e.model)
+	if e.prompts, err = newRenderer(source, e.vocab); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Model, err)
 	}
+	e.dialect = dialect.Detect(source, e.vocab.control)
+	e.vocab.speak(e.dialect.Tags())
 
 	var adapters []llama.AdapterLora
 	for _, name := range slices.Sorted(maps.Keys(cfg.Adapters)) {
@@ -184,12 +189,12 @@ func (e *Engine) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 	return func(yield func(chat.Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // on break, return and panic alike
-		seqs, err := e.prepare(ctx, req)
+		j, err := e.prepare(ctx, req)
 		if err == nil {
-			err = e.loop.submit(ctx, seqs)
+			err = e.loop.submit(ctx, j.sequences(ctx))
 		}
 		if err == nil {
-			err = e.answer(ctx, req, seqs[0].out, chat.Usage{PromptTokens: seqs[0].prompt}, yield)
+			err = e.answer(ctx, j, yield)
 		}
 		if err != nil {
 			yield(chat.Event{}, err)
@@ -197,72 +202,97 @@ func (e *Engine) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 	}
 }
 
-// prepare turns a request into sequences for the loop, one for each choice.
-func (e *Engine) prepare(ctx context.Context, req *chat.Request) ([]*sequence, error) {
+// A job is a request in the model's terms.
+type job struct {
+	prompt   []llama.Token
+	opened   bool // the prompt ends inside the reasoning
+	tools    []chat.Tool
+	stop     []string
+	key      treeKey
+	sampling sampling
+	budget   int // most tokens of each choice
+	report   int // see sequence
+	out      *output
+}
+
+// prepare turns a request into a job.
+func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err := unsupported(req); err != nil {
+	if err := e.unsupported(req); err != nil {
 		return nil, err
 	}
-	adapter, err := e.adapter(req.Model)
+	choice, err := dialect.ParseChoice(req.ToolChoice, req.Tools)
 	if err != nil {
 		return nil, err
 	}
-	s, err := e.defaults.with(req.Sampling, e.vocab.size())
-	if err != nil {
+	if choice.Mode == dialect.Required || choice.Mode == dialect.Named {
+		return nil, chat.Unsupported("tool_choice", "a call cannot be forced with this model: leave tool_choice out, or send \"auto\" or \"none\"")
+	}
+	j := &job{stop: req.Stop, tools: choice.Allows(req.Tools), report: -1, out: newOutput(max(req.N, 1))}
+	if j.key.adapter, err = e.adapter(req.Model); err != nil {
+		return nil, err
+	}
+	if j.sampling, err = e.defaults.with(req.Sampling, e.vocab.size()); err != nil {
 		return nil, err
 	}
 	if req.Sampling.IgnoreEOS {
-		s.bias = e.vocab.without(s.bias)
+		j.sampling.bias = e.vocab.without(j.sampling.bias)
 	}
-	rendered, err := e.prompts.render(req.Messages)
+	if req.LogProbs {
+		j.report = req.TopLogProbs
+	}
+	segments, text, err := e.prompts.render(req.Messages, j.tools, req.ReasoningEffort)
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := e.vocab.tokenize(rendered, e.window-1)
-	if err != nil {
+	j.opened = e.dialect.Opened(text)
+	if j.prompt, err = e.vocab.tokenize(segments, e.window-1); err != nil {
 		return nil, err
 	}
-	if len(tokens) == 0 {
+	if len(j.prompt) == 0 {
 		return nil, chat.BadParam("messages", "the prompt has no tokens: send a message with text")
 	}
-	budget := e.window - len(tokens)
+	j.budget = e.window - len(j.prompt)
 	if req.MaxTokens > 0 {
-		budget = min(budget, req.MaxTokens)
+		j.budget = min(j.budget, req.MaxTokens)
 	}
-	report := -1
-	if req.LogProbs {
-		report = req.TopLogProbs
-	}
-	out := newOutput(max(req.N, 1))
-	seqs := make([]*sequence, out.choices)
+	return j, nil
+}
+
+// sequences returns the job's choices for the loop.
+func (j *job) sequences(ctx context.Context) []*sequence {
+	seqs := make([]*sequence, j.out.choices)
+	s := j.sampling
 	for i := range seqs {
 		seqs[i] = &sequence{
-			ctx: ctx, key: treeKey{adapter: adapter}, choice: i, budget: budget,
-			sampler: newSampler(s, tokens), report: report, out: out,
-			tokens: slices.Clone(tokens), prompt: len(tokens),
+			ctx: ctx, key: j.key, choice: i, budget: j.budget, report: j.report, out: j.out,
+			sampler: newSampler(s, j.prompt),
+			tokens:  slices.Clone(j.prompt), prompt: len(j.prompt),
 		}
 		s.seed++
 	}
-	return seqs, nil
+	return seqs
 }
 
-// unsupported names the first field of req that asks for what this engine
+// unsupported names the first field of req that asks for what this model
 // cannot do and that would change the answer.
-func unsupported(req *chat.Request) error {
+func (e *Engine) unsupported(req *chat.Request) error {
+	const noTools = "this model cannot call tools"
+	callsTools := e.dialect.Calls != dialect.NoCalls && e.prompts.template.Tools()
 	switch {
-	case len(req.Tools) > 0:
-		return chat.Unsupported("tools", "this model cannot call tools")
+	case len(req.Tools) > 0 && !callsTools:
+		return chat.Unsupported("tools", noTools)
 	case req.Format != nil:
 		return chat.Unsupported("response_format", "this model gives plain text only, not %s", req.Format.Type)
-	case req.ReasoningEffort != "" && req.ReasoningEffort != "none":
+	case req.ReasoningEffort != "" && req.ReasoningEffort != "none" && e.dialect.ThinkStart == "":
 		return chat.Unsupported("reasoning_effort", "this model does not reason before it answers")
 	}
 	for i, m := range req.Messages {
 		param := fmt.Sprintf("messages[%d]", i)
-		if m.Role == chat.ToolRole || len(m.ToolCalls) > 0 {
-			return chat.Unsupported(param, "this model cannot call tools")
+		if (m.Role == chat.ToolRole || len(m.ToolCalls) > 0) && !callsTools {
+			return chat.Unsupported(param, noTools)
 		}
 		for j, p := range m.Content {
 			if p.Kind != chat.TextPart && p.Kind != chat.RefusalPart {
@@ -272,6 +302,9 @@ func unsupported(req *chat.Request) error {
 	}
 	return nil
 }
+
+// chatML is the template of a model that brings none.
+const chatML = `{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`
 
 // smallModel is the size in bytes below which a model is best decoded by one
 // thread: a step is over before a second has woken, and on a busy machine each

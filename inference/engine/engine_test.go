@@ -192,7 +192,7 @@ func TestSeedDecidesTheAnswer(t *testing.T) {
 func TestUserTextMakesNoControlTokens(t *testing.T) {
 	e := openDemo(t, Config{Slots: 1})
 	count := func(text string) (controls int) {
-		p, err := e.prompts.render([]chat.Message{chat.TextMessage(chat.User, text)})
+		p, _, err := e.prompts.render([]chat.Message{chat.TextMessage(chat.User, text)}, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}

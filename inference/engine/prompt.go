@@ -4,14 +4,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
-
-	"github.com/ardanlabs/jinja"
+	"time"
 
 	"bendi/chat"
+	"bendi/inference/engine/dialect"
 )
-
-// chatML is the template of a model that brings none.
-const chatML = `{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`
 
 // A prompt is rendered text on its way to tokens.
 type prompt []segment
@@ -35,11 +32,11 @@ func (p prompt) size() int {
 // Jinja template that comes with the model. It may be used concurrently.
 //
 // A user who writes the name of a control token must not be able to end the
-// turn and speak as the system. So before a message is rendered, such names
+// turn and speak as the system. So before a text is rendered, such names
 // are replaced with placeholders that nobody can guess, and in the rendered
 // prompt each placeholder becomes a segment of plain text again.
 type renderer struct {
-	template *jinja.Template
+	template *dialect.Template
 	bos, eos string
 	control  []string
 	shield   *strings.Replacer
@@ -47,9 +44,9 @@ type renderer struct {
 }
 
 func newRenderer(source string, v *vocab) (*renderer, error) {
-	template, err := jinja.Compile(source)
+	template, err := dialect.Compile(source)
 	if err != nil {
-		return nil, fmt.Errorf("the model's chat template: %w", err)
+		return nil, err
 	}
 	r := &renderer{template: template, bos: v.bos, eos: v.eos, control: v.control, mark: "\uE000" + rand.Text() + "."}
 	var pairs []string
@@ -61,32 +58,24 @@ func newRenderer(source string, v *vocab) (*renderer, error) {
 }
 
 // render returns the prompt of a conversation, up to where the assistant is
-// about to speak.
-func (r *renderer) render(messages []chat.Message) (prompt, error) {
-	var list []jinja.Value
-	for _, m := range normalize(messages) {
-		d := jinja.NewDict()
-		d.AsDict().Set("role", jinja.NewString(string(m.Role)))
-		d.AsDict().Set("content", jinja.NewString(r.shield.Replace(m.Text())))
-		if m.Name != "" {
-			d.AsDict().Set("name", jinja.NewString(r.shield.Replace(m.Name)))
-		}
-		list = append(list, d)
+// about to speak, as segments and as the text they come from.
+func (r *renderer) render(messages []chat.Message, tools []chat.Tool, effort string) (p prompt, text string, err error) {
+	in := dialect.Input{
+		Messages: messages, Tools: tools, Shield: r.shield.Replace,
+		Generate: true, BOS: r.bos, EOS: r.eos, Now: time.Now(),
 	}
-	text, err := r.template.RenderValues(map[string]jinja.Value{
-		"messages":              jinja.NewList(list),
-		"add_generation_prompt": jinja.NewBool(true),
-		"bos_token":             jinja.NewString(r.bos),
-		"eos_token":             jinja.NewString(r.eos),
-	})
-	if err != nil {
-		return nil, &chat.Error{
-			Kind: chat.Invalid, Param: "messages",
-			Msg: "the model's chat template refuses this order of roles: use an optional system message, then user and assistant in turn",
-			Err: err,
-		}
+	switch effort {
+	case "":
+	case "none":
+		in.Thinking = new(false)
+	default:
+		in.Thinking, in.Effort = new(true), effort
 	}
-	return r.split(text), nil
+	if text, err = r.template.Render(in); err != nil {
+		// What the template said may quote the conversation.
+		return nil, "", chat.BadParam("messages", "the model's chat template refuses this order of roles: send an optional system message, then user and assistant in turn")
+	}
+	return r.split(text), text, nil
 }
 
 // split cuts rendered text at the placeholders.
@@ -105,23 +94,4 @@ func (r *renderer) split(text string) prompt {
 		p = append(p, segment{text: r.control[i]})
 		text = rest[8:]
 	}
-}
-
-// normalize rewrites what templates do not know: a developer message is a
-// system message, and all system messages become one, which comes first.
-func normalize(messages []chat.Message) []chat.Message {
-	var system []string
-	var rest []chat.Message
-	for _, m := range messages {
-		if m.Role == chat.System || m.Role == chat.Developer {
-			system = append(system, m.Text())
-			continue
-		}
-		rest = append(rest, m)
-	}
-	if system == nil {
-		return rest
-	}
-	first := chat.TextMessage(chat.System, strings.Join(system, "\n\n"))
-	return append([]chat.Message{first}, rest...)
 }

@@ -27,13 +27,13 @@ func (p prompt) String() string {
 
 func TestRender(t *testing.T) {
 	r := newTestRenderer(t, chatML)
-	p, err := r.render([]chat.Message{
+	p, _, err := r.render([]chat.Message{
 		chat.TextMessage(chat.Developer, "简短。"),
 		chat.TextMessage(chat.User, "你好"),
 		chat.TextMessage(chat.Assistant, "您好!"),
 		chat.TextMessage(chat.System, "用中文。"),
 		{Role: chat.User, Content: []chat.Part{{Kind: chat.TextPart, Text: "再"}, {Kind: chat.TextPart, Text: "见"}}},
-	})
+	}, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,14 +49,14 @@ func TestRender(t *testing.T) {
 }
 
 func TestTemplateThatRefusesIsTheClientsFault(t *testing.T) {
-	r := newTestRenderer(t, `{{ raise_exception("roles must alternate") }}`)
-	_, err := r.render([]chat.Message{chat.TextMessage(chat.User, "秘密")})
+	r := newTestRenderer(t, `{{ raise_exception("roles must alternate: " + messages[0].content) }}`)
+	_, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, "秘密")}, nil, "")
 	e, ok := errors.AsType[*chat.Error](err)
 	if !ok || e.Kind != chat.Invalid {
 		t.Fatalf("got %v", err)
 	}
-	if strings.Contains(e.Msg, "秘密") {
-		t.Errorf("the message quotes the user: %s", e.Msg)
+	if strings.Contains(e.Error(), "秘密") {
+		t.Errorf("the error, which is logged, quotes the user: %v", e)
 	}
 }
 
@@ -80,12 +80,12 @@ func FuzzUserCannotWriteControlTokens(f *testing.F) {
 		}
 		return n
 	}
-	empty, err := r.render([]chat.Message{chat.TextMessage(chat.User, "")})
+	empty, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, "")}, nil, "")
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := r.render([]chat.Message{chat.TextMessage(chat.User, text)})
+		p, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, text)}, nil, "")
 		if err != nil {
 			t.Fatal(err)
 		}

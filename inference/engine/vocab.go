@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
@@ -60,6 +61,22 @@ func (v *vocab) text(token llama.Token) string {
 		return ""
 	}
 	return llama.VocabGetText(v.handle, token)
+}
+
+// speak gives the control tokens that have these names their names as text,
+// which is otherwise empty.
+func (v *vocab) speak(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	for i, piece := range v.pieces {
+		if len(piece) > 0 {
+			continue
+		}
+		if text := v.text(llama.Token(i)); slices.Contains(names, text) {
+			v.pieces[i] = []byte(text)
+		}
+	}
 }
 
 // without returns bias with the ends of a turn ruled out.
