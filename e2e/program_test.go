@@ -51,8 +51,14 @@ const (
 // any setting of whoever runs the test. What it leaves behind is in that folder.
 func bendi(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
+	return bendiIn(t, t.TempDir(), args...)
+}
+
+// bendiIn is bendi in a folder of its caller's.
+func bendiIn(t testing.TB, dir string, args ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.Command(program(t, "bendi"), args...)
-	cmd.Dir = t.TempDir()
+	cmd.Dir = dir
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		switch {

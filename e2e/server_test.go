@@ -29,18 +29,19 @@ type server struct {
 // it to the test's end. It does not wait until the server is ready.
 func start(t testing.TB, config string) *server {
 	t.Helper()
-	s := launch(t, config)
+	s := launch(t, t.TempDir(), config)
 	t.Cleanup(func() { s.stop() })
 	return s
 }
 
-func launch(t testing.TB, config string) *server {
+// launch starts a server in a folder.
+func launch(t testing.TB, dir, config string) *server {
 	t.Helper()
 	args := []string{"serve", "--listen", "127.0.0.1:0"}
 	if config != "" {
 		args = append(args, "--config", writeFile(t, "bendi.yaml", config))
 	}
-	s := &server{cmd: bendi(t, args...), done: make(chan struct{})}
+	s := &server{cmd: bendiIn(t, dir, args...), done: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -221,6 +222,7 @@ func memory(t testing.TB, pid int, field string) int64 {
 var shared struct {
 	sync.Mutex
 	server *server
+	dir    string // outlives the test that starts it
 }
 
 func sharedServer(t testing.TB) *server {
@@ -228,7 +230,11 @@ func sharedServer(t testing.TB) *server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil {
-		s := launch(t, "")
+		var err error
+		if shared.dir, err = os.MkdirTemp("", "bendi-e2e-"); err != nil {
+			t.Fatal(err)
+		}
+		s := launch(t, shared.dir, "")
 		defer func() {
 			if shared.server == nil {
 				s.stop()
@@ -244,5 +250,6 @@ func TestMain(m *testing.M) {
 	if shared.server != nil {
 		shared.server.stop()
 	}
+	os.RemoveAll(shared.dir)
 	os.Exit(code)
 }

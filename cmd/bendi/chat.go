@@ -20,6 +20,7 @@ import (
 
 	"bendi/chat"
 	"bendi/inference/remote"
+	"bendi/openaicompat/wire"
 )
 
 const defaultServer = "http://127.0.0.1:8080"
@@ -162,16 +163,15 @@ func (c *conversation) connect(ctx context.Context, server, route string) (chat.
 	if err != nil {
 		return nil, fmt.Errorf(c.say("nothing answers at %s: start it with `bendi serve`, or name another server with --server", "%s 没有响应:请用 `bendi serve` 启动服务,或用 --server 指定其他服务"), server)
 	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return remote.New(remote.Options{Name: server, BaseURL: server + route, Key: key})
 	case http.StatusUnauthorized:
 		return nil, fmt.Errorf(c.say("%s wants a valid API key: put one into the environment as BENDI_API_KEY", "%s 需要有效的 API 密钥:请设置环境变量 BENDI_API_KEY"), server)
-	case http.StatusNotFound:
-		return nil, fmt.Errorf(c.say("%s has no route %s", "%s 没有路由 %s"), server, route)
 	}
-	return nil, fmt.Errorf(c.say("%s answered %s when asked for its models", "向 %s 查询模型时得到 %s"), server+route, resp.Status)
+	return nil, fmt.Errorf(c.say("%s answered %s: %s", "%s 返回 %s:%s"), server+route, resp.Status, wire.DecodeError(resp.StatusCode, body).Msg)
 }
 
 // answers reports whether something listens at host.
