@@ -150,8 +150,9 @@ type ToolCall struct {
 
 // A Format constrains the answer's text.
 type Format struct {
-	Type   string          // "json_object" or "json_schema"
-	Name   string          // of the schema
-	Schema json.RawMessage // of a json_schema
-	Strict bool
+	Type    string          // "json_object", "json_schema" or "grammar"
+	Name    string          // of the schema
+	Schema  json.RawMessage // of a json_schema
+	Strict  bool
+	Grammar string // of a grammar, in GBNF (llama.cpp's)
 }

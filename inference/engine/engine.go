@@ -210,8 +210,9 @@ type job struct {
 	stop     []string
 	key      treeKey
 	sampling sampling
-	budget   int // most tokens of each choice
-	report   int // see sequence
+	budget   int         // most tokens of each choice
+	report   int         // see sequence
+	limits   *constraint // of the text; nil: none
 	out      *output
 }
 
@@ -243,11 +244,18 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	if req.LogProbs {
 		j.report = req.TopLogProbs
 	}
-	segments, text, err := e.prompts.render(req.Messages, j.tools, req.ReasoningEffort)
+	effort := req.ReasoningEffort
+	if req.Format != nil {
+		effort = cmp.Or(effort, "none") // what is asked for is the form
+	}
+	segments, text, err := e.prompts.render(req.Messages, j.tools, effort)
 	if err != nil {
 		return nil, err
 	}
 	j.opened = e.dialect.Opened(text)
+	if j.limits, err = constrain(req.Format, e.dialect, j.opened); err != nil {
+		return nil, err
+	}
 	if j.prompt, err = e.vocab.tokenize(segments, e.window-1); err != nil {
 		return nil, err
 	}
@@ -268,6 +276,7 @@ func (j *job) sequences(ctx context.Context) []*sequence {
 	for i := range seqs {
 		seqs[i] = &sequence{
 			ctx: ctx, key: j.key, choice: i, budget: j.budget, report: j.report, out: j.out,
+			limits:  j.limits.clone(),
 			sampler: newSampler(s, j.prompt),
 			tokens:  slices.Clone(j.prompt), prompt: len(j.prompt),
 		}
@@ -284,8 +293,6 @@ func (e *Engine) unsupported(req *chat.Request) error {
 	switch {
 	case len(req.Tools) > 0 && !callsTools:
 		return chat.Unsupported("tools", noTools)
-	case req.Format != nil:
-		return chat.Unsupported("response_format", "this model gives plain text only, not %s", req.Format.Type)
 	case req.ReasoningEffort != "" && req.ReasoningEffort != "none" && e.dialect.ThinkStart == "":
 		return chat.Unsupported("reasoning_effort", "this model does not reason before it answers")
 	}

@@ -114,7 +114,6 @@ func TestRefusals(t *testing.T) {
 		words []string // in the message
 	}{
 		{"tools", question("a", func(r *chat.Request) { r.Tools = []chat.Tool{{Name: "f"}} }), chat.CodeUnsupported, "tools", nil},
-		{"JSON", question("a", func(r *chat.Request) { r.Format = &chat.Format{Type: "json_object"} }), chat.CodeUnsupported, "response_format", nil},
 		{"an image", question("a", func(r *chat.Request) {
 			r.Messages[0].Content = append(r.Messages[0].Content, chat.Part{Kind: chat.ImagePart})
 		}), chat.CodeUnsupported, "messages[0].content[1]", nil},

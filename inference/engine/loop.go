@@ -545,7 +545,10 @@ func (l *loop) draw(seqs []*sequence, rows [][]float32) {
 const parallelLogits = 64 << 10
 
 func (l *loop) drawOne(s *sequence, logits []float32) drawn {
-	token, _ := s.sampler.sample(logits, nil)
+	token, ok := s.sampler.sample(logits, s.limits.allows(l.vocab))
+	if !ok {
+		return drawn{err: chat.Errorf(chat.Internal, "no token of the vocabulary goes on with what the response_format or grammar asks for")}
+	}
 	d := drawn{token: token}
 	if s.report >= 0 {
 		d.logs = newLogprobs(logits, token, s.report)
@@ -564,7 +567,10 @@ func (l *loop) deliver(s *sequence) {
 	default:
 		s.tokens = append(s.tokens, d.token)
 		s.out.put(step{choice: s.choice, token: d.token, logs: d.logs})
-		if s.generated() == s.budget {
+		switch whole := s.limits.take(l.vocab.pieces[d.token]); {
+		case whole:
+			l.end(s, step{finish: chat.Stop})
+		case s.generated() == s.budget:
 			l.end(s, step{finish: chat.Length})
 		}
 	}

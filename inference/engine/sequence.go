@@ -17,6 +17,7 @@ type sequence struct {
 	sampler *sampler
 	report  int // how many alternatives to report with each token; -1: no log probabilities at all
 	out     *output
+	limits  *constraint // nil: any text
 
 	// The rest is the loop's own.
 	arrival int

@@ -55,11 +55,14 @@ func EncodeRequest(req *chat.Request) ([]byte, error) {
 	for _, t := range req.Tools {
 		body.Tools = append(body.Tools, toolBody{"function", functionBody(t)})
 	}
-	if f := req.Format; f != nil {
+	switch f := req.Format; {
+	case f == nil:
+	case f.Type == "grammar":
+		body.Grammar = f.Grammar
+	case f.Type == "json_schema":
+		body.Format = &formatBody{Type: f.Type, Schema: &schemaBody{f.Name, f.Schema, f.Strict}}
+	default:
 		body.Format = &formatBody{Type: f.Type}
-		if f.Type == "json_schema" {
-			body.Format.Schema = &schemaBody{f.Name, f.Schema, f.Strict}
-		}
 	}
 
 	out, err := marshal(body)
@@ -126,6 +129,7 @@ type requestBody struct {
 	ToolChoice        json.RawMessage `json:"tool_choice,omitempty"`
 	ParallelToolCalls *bool           `json:"parallel_tool_calls,omitempty"`
 	Format            *formatBody     `json:"response_format,omitempty"`
+	Grammar           string          `json:"grammar,omitempty"`
 	LogProbs          bool            `json:"logprobs,omitempty"`
 	TopLogProbs       int             `json:"top_logprobs,omitempty"`
 	ReasoningEffort   string          `json:"reasoning_effort,omitempty"`

@@ -56,6 +56,14 @@ func (d *decoder) call(o object) *Call {
 	req.ToolChoice = d.toolChoice(o.take("tool_choice"), req.Tools)
 	req.ParallelToolCalls = o.take("parallel_tool_calls").boolean()
 	req.Format = d.format(o.take("response_format").object())
+	if g := o.take("grammar"); !g.absent() {
+		if req.Format != nil {
+			g.bad("cannot be combined with 'response_format'; send one of them.")
+		}
+		if req.Format = (&chat.Format{Type: "grammar", Grammar: g.str()}); req.Format.Grammar == "" {
+			g.bad("must not be empty.")
+		}
+	}
 	req.LogProbs = o.take("logprobs").isTrue()
 	top := o.take("top_logprobs")
 	if n := top.integer(0, 20); n != nil {

@@ -274,7 +274,7 @@ func someRequest(r *rand.Rand) *chat.Request {
 		req.ParallelToolCalls = new(maybe())
 	}
 	if maybe() {
-		formats := []*chat.Format{{Type: "json_object"}, {Type: "json_schema", Name: word(), Strict: maybe(), Schema: raw(`{"type":"object"}`)}}
+		formats := []*chat.Format{{Type: "json_object"}, {Type: "grammar", Grammar: "root ::= \"你\""}, {Type: "json_schema", Name: word(), Strict: maybe(), Schema: raw(`{"type":"object"}`)}}
 		req.Format = formats[r.IntN(len(formats))]
 	}
 	if maybe() {

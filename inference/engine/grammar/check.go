@@ -12,7 +12,19 @@ func (c *compiler) check() error {
 			return c.errorAt(r.at, "the rule %q can never end: it always leads to itself or to a character that does not exist", r.name)
 		}
 	}
-	return c.walk(empty)
+	if err := c.walk(empty); err != nil {
+		return err
+	}
+	w := &wayCounter{rules: c.rules, known: make([]int, len(c.rules)), empty: make([]bool, len(c.rules))}
+	for i, pc := range c.g.entry {
+		w.empty[i] = empty[pc]
+	}
+	for i, r := range c.rules {
+		if w.rule(i) > maxWays {
+			return c.errorAt(r.at, "the rule %q can begin in more than %d ways; use fewer alternatives that begin with the same rules", r.name, maxWays)
+		}
+	}
+	return nil
 }
 
 // predecessors returns, for each instruction, those that go on at it.
@@ -79,9 +91,7 @@ func (c *compiler) closure(before [][]int32, reading bool) []bool {
 }
 
 // walk looks for a way from an instruction back to itself without reading a
-// character, given from where the end of the rule can be reached that way. It
-// also counts the ways that do end, because llama.cpp tries them all when it
-// looks for left recursion.
+// character, given from where the end of the rule can be reached that way.
 func (c *compiler) walk(empty []bool) error {
 	const (
 		fresh = iota
@@ -110,12 +120,11 @@ func (c *compiler) walk(empty []bool) error {
 		return 0, false
 	}
 	state := make([]uint8, len(c.g.insts))
-	ways := make([]int, len(c.g.insts))
 	for first := range c.g.insts {
 		if state[first] != fresh {
 			continue
 		}
-		state[first], ways[first] = open, 1
+		state[first] = open
 		path := []visit{{pc: int32(first)}}
 		for len(path) > 0 {
 			top := &path[len(path)-1]
@@ -128,16 +137,62 @@ func (c *compiler) walk(empty []bool) error {
 				r := c.rules[c.owner[to]]
 				return c.errorAt(r.at, "the rule %q comes back to itself without reading a character (left recursion, or a repetition of something that may be empty)", r.name)
 			case state[to] == fresh:
-				state[to], ways[to] = open, 1
+				state[to] = open
 				path = append(path, visit{pc: to})
 			default:
 				top.edge++
-				if ways[top.pc] += ways[to]; ways[top.pc] > maxWays {
-					r := c.rules[c.owner[top.pc]]
-					return c.errorAt(r.at, "the rule %q can begin in more than %d ways; use fewer alternatives that begin with the same rules", r.name, maxWays)
-				}
 			}
 		}
 	}
 	return nil
+}
+
+// A wayCounter counts the ways in which rules can begin: every path through
+// the rules up to the first character. llama.cpp takes each of them when it
+// looks for left recursion, so a few rules can keep it busy for ever.
+type wayCounter struct {
+	rules []*rule
+	known []int  // of each rule, 0 where not counted yet
+	empty []bool // of each rule: it may be empty
+}
+
+func (w *wayCounter) rule(i int) int {
+	if w.known[i] == 0 {
+		w.known[i], _ = w.alternatives(w.rules[i].body)
+	}
+	return w.known[i]
+}
+
+// alternatives returns the number of ways, at most one more than allowed, and
+// whether one of the alternatives may be empty.
+func (w *wayCounter) alternatives(alts [][]expr) (ways int, empty bool) {
+	ways = 1
+	for _, seq := range alts {
+		all := true // the items so far may be empty
+		for i := 0; i < len(seq) && all; i++ {
+			var n int
+			n, all = w.item(&seq[i])
+			ways = min(ways+n, maxWays+1)
+		}
+		empty = empty || all
+	}
+	return ways, empty
+}
+
+func (w *wayCounter) item(e *expr) (ways int, empty bool) {
+	switch e.kind {
+	case literal:
+		return 0, len(e.runes) == 0
+	case reference:
+		return w.rule(e.rule), w.empty[e.rule]
+	case group:
+		return w.alternatives(e.alts)
+	case repeat:
+		n, empty := w.item(e.item)
+		if empty {
+			n *= max(e.min, e.max, 1)
+		}
+		return n + 1, empty || e.min == 0
+	}
+	return 0, false
 }

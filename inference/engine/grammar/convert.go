@@ -37,13 +37,12 @@ func FromSchema(raw json.RawMessage) (gbnf string, err error) {
 	return gbnf, nil
 }
 
-// An emitter writes the rules of nodes. Its methods panic with an emitError.
+// An emitter writes the rules of nodes. Its methods, and those of its writer,
+// panic with an emitError, which emit recovers.
 type emitter struct {
 	*writer
 	rules map[*node]string
 }
-
-type emitError struct{ error }
 
 func (e *emitter) emit(top *node) (gbnf string, err error) {
 	defer func() {
@@ -51,22 +50,19 @@ func (e *emitter) emit(top *node) (gbnf string, err error) {
 		case nil:
 		case emitError:
 			err = r.error
-		case *UnsupportedError: // errTooLarge
-			err = r
 		default:
 			panic(r)
 		}
 	}()
-	name := e.node(top, "root")
-	if name != "root" {
-		// root is nothing but a rule that has its own name.
-		e.names = append([]string{"root"}, e.names...)
-		e.define("root", name)
+	if item := e.node(top, "root"); item != "root" {
+		e.define("root", item) // which has a name of its own
 	}
+	e.names = append([]string{"root"}, slices.DeleteFunc(e.names, func(name string) bool { return name == "root" })...)
 	return e.String(), nil
 }
 
-// node returns the name of the rule of n.
+// node returns the name of the rule of n, or a literal: one item that can
+// stand in a sequence and be repeated.
 func (e *emitter) node(n *node, hint string) string {
 	if name, ok := e.rules[n]; ok {
 		return name
@@ -87,6 +83,10 @@ func (e *emitter) node(n *node, hint string) string {
 		if name, ok := e.plain(shapes[0], hint); ok {
 			e.rules[n] = name
 			return name
+		}
+		if v := shapes[0].values; len(v) == 1 && typeOf(v[0])&(tArray|tObject) == 0 {
+			e.rules[n] = e.value(v[0])
+			return e.rules[n]
 		}
 	}
 	name := ""
@@ -303,6 +303,9 @@ func (e *emitter) object(s *shape, hint string) string {
 		}
 		members = append(members, m)
 	}
+	if len(members) == 0 && s.extra == nil {
+		return e.brackets("{", "}", "")
+	}
 	comma := e.builtin("comma")
 	texts := make([]string, len(members))
 	first := len(members) // the first required member
@@ -348,13 +351,17 @@ func (e *emitter) object(s *shape, hint string) string {
 			follow = " " + e.rule(hint+"-rest", strings.TrimSpace("("+comma+" "+texts[i]+")?"+follow))
 		}
 	}
-	switch {
-	case len(starts) == 0:
+	if len(starts) == 0 {
 		return e.brackets("{", "}", "")
-	case first < len(members):
-		return `"{" ` + br + " (" + either(starts) + ") " + br + ` "}"`
 	}
-	return `"{" ` + br + " ((" + either(starts) + ") " + br + `)? "}"`
+	start := starts[0]
+	if len(starts) > 1 {
+		start = e.rule(hint+"-first", either(starts))
+	}
+	if first < len(members) {
+		return `"{" ` + br + " " + start + " " + br + ` "}"`
+	}
+	return `"{" ` + br + " (" + start + " " + br + `)? "}"`
 }
 
 // otherKey writes the names that no member has: a walk down the tree of those

@@ -91,7 +91,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"zero byte", "root ::= \"a\x00\"", "1:12", "zero byte"},
 		{"not UTF-8", "root ::= \"\xff\"", "1:11", "UTF-8"},
 		{"left recursion", "root ::= a\na ::= a \"x\" | \"y\"", "2:1", `"a" comes back to itself`},
-		{"left recursion through another rule", "root ::= a\na ::= b \"x\" | \"y\"\nb ::= a \"z\"", "2:1", "comes back to itself"},
+		{"left recursion through another rule", "root ::= a\na ::= b \"x\" | \"y\"\nb ::= a \"z\"", "3:1", "comes back to itself"},
 		{"left recursion behind an empty rule", "root ::= e a\ne ::= f\nf ::= \"e\"?\na ::= e a | \"y\"", "4:1", "comes back to itself"},
 		{"repetition of what may be empty", "root ::= (\"a\"?)*", "1:1", "may be empty"},
 		{"no end", "root ::= \"a\" root", "1:1", "never end"},

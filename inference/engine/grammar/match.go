@@ -28,33 +28,40 @@ func (s State) Accept(text []byte) (State, bool) {
 	if s.set == nil {
 		return State{}, false
 	}
-	for i := 0; i < len(text); {
-		b := text[i]
-		if s.pending == 0 && b < utf8.RuneSelf {
-			i++
-			if s.set.loops(b) {
+	for len(text) > 0 && s.pending == 0 && text[0] < utf8.RuneSelf && s.set.loops(text[0]) {
+		text = text[1:]
+	}
+	if len(text) == 0 {
+		return s, true
+	}
+	st := s.g.scratch.Get().(*stepper)
+	next, ok := s.accept(text, st)
+	s.g.scratch.Put(st)
+	return next, ok
+}
+
+func (s State) accept(text []byte, st *stepper) (State, bool) {
+	for _, b := range text {
+		r := rune(b)
+		if s.pending > 0 || b >= utf8.RuneSelf {
+			s.partial[s.pending] = b
+			s.pending++
+			have := s.partial[:s.pending]
+			if !utf8.FullRune(have) {
 				continue
 			}
-			if s.set = s.g.step(s.set, rune(b)); s.set == nil {
-				return State{}, false
+			var size int
+			r, size = utf8.DecodeRune(have)
+			if r == utf8.RuneError && size <= 1 || size != len(have) {
+				return State{}, false // not UTF-8
 			}
+			s.partial, s.pending = [utf8.UTFMax]byte{}, 0
+		} else if s.set.loops(b) {
 			continue
 		}
-		s.partial[s.pending] = b
-		s.pending++
-		i++
-		have := s.partial[:s.pending]
-		if !utf8.FullRune(have) {
-			continue
-		}
-		r, size := utf8.DecodeRune(have)
-		if r == utf8.RuneError && size <= 1 || size != len(have) {
-			return State{}, false // not UTF-8
-		}
-		if s.set = s.g.step(s.set, r); s.set == nil {
+		if s.set = st.step(s.set, r); s.set == nil {
 			return State{}, false
 		}
-		s.partial, s.pending = [utf8.UTFMax]byte{}, 0
 	}
 	if s.pending > 0 {
 		lo, hi := span(s.partial[:s.pending])
@@ -138,28 +145,6 @@ var bottom = &frame{pc: -1}
 // a letter within a string does.
 func (s *set) loops(b byte) bool { return s.looped[b>>6].Load()&(1<<(b&63)) != 0 }
 
-// step returns the set after the character r, nil when no stack allows it.
-func (g *Grammar) step(s *set, r rune) *set {
-	st := g.scratch.Get().(*stepper)
-	defer g.scratch.Put(st)
-	st.reset()
-	for _, t := range s.tops {
-		if in := &g.insts[t.pc]; g.classes[in.arg].has(r) {
-			st.push(in.next, t.up)
-		}
-	}
-	if !st.run() {
-		return nil
-	}
-	if st.same(s) {
-		if r < utf8.RuneSelf {
-			s.looped[r>>6].Or(1 << (r & 63))
-		}
-		return s
-	}
-	return st.set()
-}
-
 // begin returns the set before the first character.
 func (g *Grammar) begin(pc int32) *set {
 	st := newStepper(g)
@@ -216,6 +201,26 @@ func (st *stepper) reset() {
 	clear(st.todo[:cap(st.todo)])
 	st.items, st.todo, st.popped, st.reading = st.items[:0], st.todo[:0], st.popped[:0], st.reading[:0]
 	st.done, st.work = false, 0
+}
+
+// step returns the set after the character r, nil when no stack allows it.
+func (st *stepper) step(s *set, r rune) *set {
+	st.reset()
+	for _, t := range s.tops {
+		if in := &st.g.insts[t.pc]; st.g.classes[in.arg].has(r) {
+			st.push(in.next, t.up)
+		}
+	}
+	if !st.run() {
+		return nil
+	}
+	if st.same(s) {
+		if r < utf8.RuneSelf {
+			s.looped[r>>6].Or(1 << (r & 63))
+		}
+		return s
+	}
+	return st.set()
 }
 
 func (st *stepper) push(pc int32, up []*frame) {

@@ -293,13 +293,24 @@ func (c *converter) mergeType(t typeSet, parts []*schema, n *node) (*shape, erro
 // mergeValues keeps the values of an enum that the other constraints allow.
 func (c *converter) mergeValues(n *node, o *option, parts []*schema, values []any, types typeSet) error {
 	s := &shape{values: []any{}}
+	texts := map[string]bool{} // the strings among them
 	for _, v := range values {
-		if err := c.spend(1+len(s.values), n.path); err != nil {
-			return err
-		}
 		t := typeOf(v)
-		if t&types == 0 || slices.ContainsFunc(s.values, func(w any) bool { return equalJSON(v, w) }) {
+		if t&types == 0 {
 			continue
+		}
+		if text, ok := v.(string); ok {
+			if texts[text] {
+				continue
+			}
+			texts[text] = true
+		} else {
+			if err := c.spend(len(s.values), n.path); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(s.values, func(w any) bool { return equalJSON(v, w) }) {
+				continue
+			}
 		}
 		for _, p := range parts {
 			if p.about&t == 0 || t&(tNumber|tString) != 0 && p.format == "" && p.pattern == nil {

@@ -54,11 +54,17 @@ func (c *class) has(r rune) bool {
 	return c.set.contains(r)
 }
 
+// inlineSize is how many instructions a rule may have, at most, to be copied
+// to where it is used. A call takes a frame on the stack; without one for each
+// character, a step within a JSON string allocates next to nothing.
+const inlineSize = 8
+
 // A compiler turns parsed rules into a program, each rule from its end to its
 // beginning, so that an instruction always knows what follows it.
 type compiler struct {
 	*parser
 	g       *Grammar
+	copied  []int            // sizes of the rules that are copied, 0 for others; nil within a copy
 	known   map[string]int32 // classes by their ranges
 	owner   []int            // the rule of each instruction
 	current int
@@ -66,10 +72,20 @@ type compiler struct {
 }
 
 func (p *parser) compile() (g *Grammar, err error) {
-	if n, r := p.cost(); n > maxInstructions {
-		return nil, p.errorAt(r.at, "with the rule %q the grammar grows to more than %d steps; use fewer or smaller repetitions", r.name, maxInstructions)
-	}
 	c := &compiler{parser: p, g: &Grammar{}, known: map[string]int32{}}
+	sizes := make([]int, len(p.rules))
+	for i, r := range p.rules {
+		if n := size(r.body, nil); n <= inlineSize {
+			sizes[i] = n
+		}
+	}
+	c.copied = sizes
+	total := 0
+	for _, r := range p.rules {
+		if total += 1 + size(r.body, sizes); total > maxInstructions {
+			return nil, p.errorAt(r.at, "with the rule %q the grammar grows to more than %d steps; use fewer or smaller repetitions", r.name, maxInstructions)
+		}
+	}
 	for i, r := range p.rules {
 		c.current = i
 		c.end = c.emit(inst{op: opEnd})
@@ -88,31 +104,27 @@ func (p *parser) compile() (g *Grammar, err error) {
 	return c.g, nil
 }
 
-// cost returns how many instructions the rules take, and the rule at which
-// that goes over the limit.
-func (p *parser) cost() (total int, over *rule) {
-	for _, r := range p.rules {
-		total = min(total+1+costOf(r.body), maxInstructions+1)
-		if total > maxInstructions {
-			return total, r
-		}
-	}
-	return total, nil
-}
-
-func costOf(alts [][]expr) int {
+// size returns how many instructions alternatives take, or one more than all
+// may. copied has the sizes of the rules that are copied to where they are
+// used, and 0 for others.
+func size(alts [][]expr, copied []int) int {
 	n := 1
 	for _, seq := range alts {
 		for _, e := range seq {
 			switch e.kind {
 			case literal:
 				n += len(e.runes)
-			case charset, reference:
+			case charset:
 				n++
+			case reference:
+				n++
+				if copied != nil {
+					n += copied[e.rule]
+				}
 			case group:
-				n += costOf(e.alts)
+				n += size(e.alts, copied)
 			case repeat:
-				n += max(e.min, e.max, 1)*(costOf([][]expr{{*e.item}})+1) + 1
+				n += max(e.min, e.max, 1)*(size([][]expr{{*e.item}}, copied)+1) + 1
 			}
 			if n > maxInstructions {
 				return maxInstructions + 1
@@ -147,19 +159,92 @@ func (c *compiler) class(set runeSet) int32 {
 	return i
 }
 
+// alternatives compiles sequences of which any may match. Those that begin
+// alike share their beginning: a list of a thousand values is a tree, and a
+// step looks at the one branch that it is on.
 func (c *compiler) alternatives(alts [][]expr, next int32) int32 {
 	var to []int32
+	var order []head
+	alike := map[head][][]expr{}
 	for _, seq := range alts {
-		pc := next
-		for i := len(seq) - 1; i >= 0; i-- {
-			pc = c.item(&seq[i], pc)
+		if len(seq) > 0 && seq[0].kind == literal && len(seq[0].runes) == 0 {
+			seq = seq[1:]
 		}
-		to = append(to, pc)
+		h, ok := headOf(seq)
+		if !ok || len(alts) == 1 {
+			to = append(to, c.sequence(seq, next))
+			continue
+		}
+		if alike[h] == nil {
+			order = append(order, h)
+		}
+		alike[h] = append(alike[h], seq)
+	}
+	for _, h := range order {
+		seqs := alike[h]
+		if len(seqs) == 1 {
+			to = append(to, c.sequence(seqs[0], next))
+			continue
+		}
+		shared := seqs[0][0]
+		if shared.kind == literal {
+			for _, seq := range seqs[1:] {
+				shared.runes = commonPrefix(shared.runes, seq[0].runes)
+			}
+		}
+		rests := make([][]expr, len(seqs))
+		for i, seq := range seqs {
+			rests[i] = seq[1:]
+			if more := seq[0].runes[len(shared.runes):]; len(more) > 0 {
+				rest := seq[0]
+				rest.runes = more
+				rests[i] = append([]expr{rest}, seq[1:]...)
+			}
+		}
+		to = append(to, c.item(&shared, c.alternatives(rests, next)))
 	}
 	if len(to) == 1 {
 		return to[0]
 	}
 	return c.fork(to...)
+}
+
+// A head is what sequences have in common that begin alike.
+type head struct {
+	kind kind
+	rune rune
+	rule int
+}
+
+func headOf(seq []expr) (head, bool) {
+	if len(seq) == 0 {
+		return head{}, false
+	}
+	switch e := seq[0]; e.kind {
+	case literal:
+		if len(e.runes) > 0 {
+			return head{kind: literal, rune: e.runes[0]}, true
+		}
+	case reference:
+		return head{kind: reference, rule: e.rule}, true
+	}
+	return head{}, false
+}
+
+func commonPrefix(a, b []rune) []rune {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return a[:i]
+		}
+	}
+	return a[:min(len(a), len(b))]
+}
+
+func (c *compiler) sequence(seq []expr, next int32) int32 {
+	for i := len(seq) - 1; i >= 0; i-- {
+		next = c.item(&seq[i], next)
+	}
+	return next
 }
 
 func (c *compiler) item(e *expr, next int32) int32 {
@@ -173,7 +258,13 @@ func (c *compiler) item(e *expr, next int32) int32 {
 	case charset:
 		return c.emit(inst{op: opRune, arg: c.class(e.set), next: next})
 	case reference:
-		return c.emit(inst{op: opCall, arg: int32(e.rule), next: next})
+		if c.copied == nil || c.copied[e.rule] == 0 {
+			return c.emit(inst{op: opCall, arg: int32(e.rule), next: next})
+		}
+		copied := c.copied
+		c.copied = nil // a copy holds no copies
+		defer func() { c.copied = copied }()
+		return c.alternatives(c.rules[e.rule].body, next)
 	case group:
 		return c.alternatives(e.alts, next)
 	}

@@ -21,12 +21,18 @@ func newWriter() *writer {
 	return &writer{bodies: map[string]string{}, byBody: map[string]string{}, copies: map[string]int{}}
 }
 
-// errTooLarge is panicked by the writer when the grammar is over its limit and
-// recovered by [FromSchema].
-var errTooLarge = unsupported("", "#", "its grammar has more than %d bytes; use fewer properties or shorter lists of values", maxGrammarBytes)
+// An emitError carries an error out of the writing of a grammar.
+type emitError struct{ error }
+
+// maxHint is how long the name of a rule may be before its number: names of
+// nested properties would otherwise take more room than the rules.
+const maxHint = 48
 
 // reserve returns a name for a rule whose body comes later.
 func (w *writer) reserve(hint string) string {
+	if len(hint) > maxHint {
+		hint = strings.TrimRight(hint[:maxHint], "-")
+	}
 	name := hint
 	for {
 		w.copies[hint]++
@@ -50,7 +56,7 @@ func (w *writer) announce(name string) {
 // define gives a reserved rule its body.
 func (w *writer) define(name, body string) {
 	if w.size += len(name) + len(body) + len(" ::= \n"); w.size > maxGrammarBytes {
-		panic(errTooLarge)
+		panic(emitError{unsupported("", "#", "its grammar has more than %d bytes; use fewer properties or shorter lists of values", maxGrammarBytes)})
 	}
 	w.bodies[name] = body
 	if _, ok := w.byBody[body]; !ok {
