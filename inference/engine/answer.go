@@ -16,7 +16,7 @@ func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, erro
 	for i := range choices {
 		choices[i] = &choiceText{
 			choice: i, pieces: e.vocab.pieces, stop: stopFilter{words: j.stop},
-			parser: e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened}),
+			parser: e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened, Eager: j.forced}),
 		}
 	}
 	for open := len(choices); open > 0; {

@@ -22,7 +22,10 @@
 // nothing reaches it that has not been checked here, and the program that
 // imports this package, bendi-engine, runs as a supervised worker.
 //
-// How a model writes reasoning and tool calls is package dialect's. The engine
-// reads text parts alone and constrains no output yet; a request that asks for
-// more is refused by the name of its field.
+// How a model writes reasoning and tool calls is package dialect's, and how a
+// text is kept to a schema package grammar's. A constraint fails closed: what
+// the model drew is kept if the grammar allows it, else the likeliest tokens
+// are asked, then all, and without any the request fails. The engine reads text
+// parts alone; a request that asks for more is refused by the name of its
+// field.
 package engine

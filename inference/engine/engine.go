@@ -207,6 +207,7 @@ type job struct {
 	prompt   []llama.Token
 	opened   bool // the prompt ends inside the reasoning
 	tools    []chat.Tool
+	forced   bool // the answer has to call one of them
 	stop     []string
 	key      treeKey
 	sampling sampling
@@ -227,9 +228,6 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	choice, err := dialect.ParseChoice(req.ToolChoice, req.Tools)
 	if err != nil {
 		return nil, err
-	}
-	if choice.Mode == dialect.Required || choice.Mode == dialect.Named {
-		return nil, chat.Unsupported("tool_choice", "a call cannot be forced with this model: leave tool_choice out, or send \"auto\" or \"none\"")
 	}
 	j := &job{stop: req.Stop, tools: choice.Allows(req.Tools), report: -1, out: newOutput(max(req.N, 1))}
 	if j.key.adapter, err = e.adapter(req.Model); err != nil {
@@ -253,7 +251,14 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 		return nil, err
 	}
 	j.opened = e.dialect.Opened(text)
-	if j.limits, err = constrain(req.Format, e.dialect, j.opened); err != nil {
+	form, calls := e.dialect.ToolGrammar(req.Tools, choice)
+	if j.forced = calls && form.Must; j.forced {
+		single := req.ParallelToolCalls != nil && !*req.ParallelToolCalls
+		j.limits, err = forceCalls(form, single, j.opened, e.dialect)
+	} else {
+		j.limits, err = constrain(req.Format, e.dialect, j.opened)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if j.prompt, err = e.vocab.tokenize(segments, e.window-1); err != nil {
@@ -293,6 +298,8 @@ func (e *Engine) unsupported(req *chat.Request) error {
 	switch {
 	case len(req.Tools) > 0 && !callsTools:
 		return chat.Unsupported("tools", noTools)
+	case len(req.Tools) > 0 && req.Format != nil:
+		return chat.Unsupported("response_format", "this model cannot keep to a format and call tools in one answer: send one of them")
 	case req.ReasoningEffort != "" && req.ReasoningEffort != "none" && e.dialect.ThinkStart == "":
 		return chat.Unsupported("reasoning_effort", "this model does not reason before it answers")
 	}
