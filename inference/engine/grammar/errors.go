@@ -1,6 +1,9 @@
 package grammar
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // An UnsupportedError reports a keyword of a JSON Schema that would constrain
 // the answer in a way this package cannot enforce, or a schema over one of the
@@ -44,9 +47,27 @@ func (e *SyntaxError) Error() string {
 }
 
 func unsupported(keyword, path, format string, args ...any) error {
-	return &UnsupportedError{Keyword: keyword, Path: path, Message: fmt.Sprintf(format, args...)}
+	return &UnsupportedError{clip(keyword), clipPath(path), fmt.Sprintf(format, args...)}
 }
 
 func invalid(keyword, path, format string, args ...any) error {
-	return &InvalidError{Keyword: keyword, Path: path, Message: fmt.Sprintf(format, args...)}
+	return &InvalidError{clip(keyword), clipPath(path), fmt.Sprintf(format, args...)}
+}
+
+// clip and clipPath keep what a client wrote from making an error endless: a
+// name keeps its beginning, a path its end.
+func clip(name string) string {
+	const most = 64
+	if len(name) <= most {
+		return name
+	}
+	return strings.ToValidUTF8(name[:most], "") + "…"
+}
+
+func clipPath(path string) string {
+	const most = 400
+	if len(path) <= most {
+		return path
+	}
+	return "…" + strings.ToValidUTF8(path[len(path)-most:], "")
 }

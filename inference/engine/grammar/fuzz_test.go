@@ -3,6 +3,7 @@ package grammar
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -22,6 +23,8 @@ func FuzzFromSchema(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	f.Add([]byte(`{"` + strings.Repeat("long", 1000) + `":1}`))
+	f.Add([]byte(strings.Repeat(`{"properties":{"`+strings.Repeat("名", 300)+`":`, 20) + `1` + strings.Repeat("}}", 20)))
 	f.Fuzz(func(t *testing.T, schema []byte) {
 		start := time.Now()
 		gbnf, err := FromSchema(json.RawMessage(schema))
@@ -30,6 +33,9 @@ func FuzzFromSchema(f *testing.F) {
 		}
 		if err != nil {
 			checkError(t, err)
+			if n := len(err.Error()); n > 2000 {
+				t.Errorf("an error of %d bytes", n)
+			}
 			return
 		}
 		if len(gbnf) > 2*maxGrammarBytes {
@@ -46,6 +52,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(AnyJSON(), `{"a": [1]}`)
 	f.Add("root ::= a{2,5} (\"b\" | [^c-e\\u4e00]+)? .\na ::= \"x\"* \"y\"", "xyyb你")
 	f.Add("root ::= (\"x\"? \"x\"?){0,900} root | \"y\" # c", "xxxxxxxxy")
+	f.Add("root ::= "+strings.Repeat("a", 5000), "")
 	f.Fuzz(func(t *testing.T, gbnf, text string) {
 		start := time.Now()
 		g, err := Parse(gbnf)
@@ -53,8 +60,8 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("took %v", took)
 		}
 		if err != nil {
-			if _, ok := errors.AsType[*SyntaxError](err); !ok {
-				t.Errorf("error of type %T: %v", err, err)
+			if _, ok := errors.AsType[*SyntaxError](err); !ok || len(err.Error()) > 1000 {
+				t.Errorf("error of type %T with %d bytes: %v", err, len(err.Error()), err)
 			}
 			return
 		}

@@ -79,6 +79,11 @@ func (p *parser) fail(at int, format string, args ...any) {
 }
 
 func (p *parser) errorAt(at int, format string, args ...any) *SyntaxError {
+	for i, arg := range args {
+		if name, ok := arg.(string); ok {
+			args[i] = clip(name)
+		}
+	}
 	before := p.src[:min(at, len(p.src))]
 	line := strings.Count(before, "\n") + 1
 	column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
@@ -154,6 +159,9 @@ func (p *parser) name() string {
 	}
 	if p.pos == start {
 		p.fail(p.pos, "want the name of a rule: letters, digits and dashes")
+	}
+	if p.pos-start > maxNameBytes {
+		p.fail(start, "the name of a rule has %d bytes, over the limit of %d", p.pos-start, maxNameBytes)
 	}
 	if p.peek() == '_' {
 		p.fail(p.pos, "llama.cpp takes no underscore in the name of a rule; use a dash")

@@ -54,7 +54,7 @@ func decodeValue(dec *json.Decoder, path string) (any, error) {
 			}
 			key := token.(string)
 			if _, ok := obj.values[key]; ok {
-				return nil, invalid("", path, "the key %q occurs twice", key)
+				return nil, invalid("", path, "the key %q occurs twice", clip(key))
 			}
 			v, err := decodeValue(dec, path+"/"+escapePointer(key))
 			if err != nil {

@@ -10,7 +10,7 @@ const (
 	maxAlternatives = 500       // that anyOf, oneOf and allOf multiply out to, in one place
 	maxWork         = 4_000_000 // steps of merging and comparing schemas
 	maxRepeat       = 500_000   // minLength, maxLength, minItems, maxItems, {m,n} of a pattern
-	maxNameBytes    = 1_000     // of the name of a property
+	maxNameBytes    = 1_000     // of the name of a property or a rule
 	maxDigits       = 40        // of a bound of a number, written without exponent
 	maxPatternBytes = 1_000     // of a regular expression
 	maxPatternDepth = 30        // of groups in a regular expression

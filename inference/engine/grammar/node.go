@@ -171,7 +171,7 @@ func (s *shape) eachNode(f func(*node)) {
 type conflict struct{ InvalidError }
 
 func conflicting(keyword, path, message string) error {
-	return &conflict{InvalidError{Keyword: keyword, Path: path, Message: message}}
+	return &conflict{InvalidError{keyword, clipPath(path), message}}
 }
 
 // impossible returns the error for a place where a value is needed and none
@@ -500,7 +500,7 @@ func (c *converter) mergeObject(s *shape, parts []*schema, n *node) error {
 			required[name] = true
 			if s.byName[name] == nil {
 				if s.extra == nil {
-					return invalid("required", p.path, "it names the property %q, which properties does not describe", name)
+					return invalid("required", p.path, "it names the property %q, which properties does not describe", clip(name))
 				}
 				add(name)
 			}

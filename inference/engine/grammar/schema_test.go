@@ -682,7 +682,7 @@ func TestLengths(t *testing.T) {
 			t.Fatalf("%d to %d: %v", tt.lo, tt.hi, err)
 		}
 		s := g.Start()
-		for n := 0; n < 6000; n++ {
+		for n := range 6000 {
 			want := n >= tt.lo && (tt.hi < 0 || n <= tt.hi)
 			if s.Done() != want {
 				t.Fatalf("%d to %d: %d characters may end: %v", tt.lo, tt.hi, n, s.Done())
