@@ -5,7 +5,7 @@ LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
 
-.PHONY: build run test bench lint fmt lib clients clean
+.PHONY: build run test bench bench-engine lint fmt lib clients clean
 
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
 	go build -o bin/ ./cmd/bendi ./cmd/bendi-engine
@@ -19,6 +19,9 @@ test: build clients ## everything that has to hold, under the race detector
 
 bench: build ## print the benchmark tables
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-engine: build ## measure the worker as clients see it; flags in BENCH, see docs/performance.md
+	go run ./scripts/bench-engine $(BENCH)
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "not formatted, run make fmt:"; gofmt -l .; exit 1; }

@@ -24,6 +24,7 @@ type Request struct {
 	LogProbs          bool
 	TopLogProbs       int    // alternatives to report with each token
 	ReasoningEffort   string // as on the wire; empty: the model's default
+	ThinkingBudget    *int   // most tokens of reasoning; nil: no bound, 0: none
 
 	// Extra holds top-level wire fields that Bendi gives no meaning to. A
 	// backend that speaks the same wire passes them on.

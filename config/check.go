@@ -52,6 +52,9 @@ func (c *Config) check(bad bad) {
 	if err := choose(c.Log.Format); err != nil {
 		bad("log.format", "%v", err)
 	}
+	if err := choose(c.Engine.Memory); err != nil {
+		bad("engine.memory", "%v", err)
+	}
 	c.checkModels(bad)
 	c.checkRoutes(bad)
 	c.Server.check(bad)
@@ -92,6 +95,7 @@ func (c *Config) checkModels(bad bad) {
 		if m.Threads < 0 || m.Threads > maxThreads {
 			bad(key+".threads", "want 0 (one per core) to %d threads, have %d", maxThreads, m.Threads)
 		}
+		m.Check(m.Context, func(option, format string, args ...any) { bad(join(key, option), format, args...) })
 		for _, a := range slices.Sorted(maps.Keys(m.Adapters)) {
 			if !isName(a, maxID, "abcdefghijklmnopqrstuvwxyz0123456789-") {
 				bad(join(key+".adapters", a), "an adapter name has small letters, digits and dashes, at most %d, and begins with a letter or digit", maxID)

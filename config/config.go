@@ -1,6 +1,10 @@
 package config
 
-import "maps"
+import (
+	"maps"
+
+	"bendi/models/load"
+)
 
 // A Config is everything an installation may be told. Its yaml tags are the
 // keys of the file, and the path of a key, such as models.qwen.context, is how
@@ -24,7 +28,9 @@ type Log struct {
 // Engine says where the parts of the inference engine are.
 type Engine struct {
 	Worker  Path `yaml:"worker"`  // the program; empty means bendi-engine beside bendi
-	Library Path `yaml:"library"` // the folder of llama.cpp's shared libraries; empty means lib beside bendi
+	Library Path `yaml:"library"` // the folder of llama.cpp's shared libraries; empty means lib-cuda beside bendi where there is a GPU for it, else lib
+
+	Memory MemoryPolicy `yaml:"memory"` // what happens to models that do not fit
 }
 
 // A Model is a model file and how much of the machine it gets.
@@ -34,6 +40,8 @@ type Model struct {
 	Slots    int             `yaml:"slots"`    // conversations answered at once
 	Threads  int             `yaml:"threads"`  // 0 means one per physical core
 	Adapters map[string]Path `yaml:"adapters"` // LoRA files; adapter a of model m is the model m:a
+
+	load.Options `yaml:",inline"`
 }
 
 // A Route is a path of the API and the models it offers.
@@ -75,6 +83,7 @@ func Default() *Config {
 	return &Config{
 		Listen: "127.0.0.1:8080",
 		Log:    Log{Level: "info", Format: "text"},
+		Engine: Engine{Memory: "refuse"},
 		Models: map[string]Model{"bendi-demo": model},
 		Routes: []Route{
 			{Path: "/v1/chat", Models: []string{"bendi-demo"}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo"}},
@@ -90,7 +99,7 @@ func Default() *Config {
 }
 
 // modelDefaults is what a model has that says nothing else.
-func modelDefaults() Model { return Model{Slots: 16} }
+func modelDefaults() Model { return Model{Slots: 16, Options: load.Defaults()} }
 
 // Offered returns the ids that routes may name: every model, and every adapter
 // of it as model:adapter.

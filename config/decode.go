@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"bendi/models/load"
 )
 
 // A decoder puts a YAML document into a Config. The library's own decoder
@@ -135,8 +138,8 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 	case *Secret:
 		d.secret(node, target, key)
 		return
-	case *Size:
-		if n, ok := node.(*ast.IntegerNode); ok { // a number of bytes
+	case *Size, *load.Layers:
+		if n, ok := node.(*ast.IntegerNode); ok { // these may be written as numbers
 			text, isText = n.Token.Value, true
 		}
 	}
@@ -187,8 +190,7 @@ func (d *decoder) structure(node ast.Node, v reflect.Value, key string) {
 	}
 	fields := map[string]reflect.Value{}
 	var names []string
-	for field, fv := range v.Fields() {
-		name := field.Tag.Get("yaml")
+	for name, fv := range settings(v) {
 		fields[name] = fv
 		names = append(names, name)
 	}
@@ -205,6 +207,27 @@ func (d *decoder) structure(node ast.Node, v reflect.Value, key string) {
 			continue
 		}
 		d.value(e.value, field, e.key)
+	}
+}
+
+// settings yields the fields of a struct by their keys. Those of a struct that
+// is inlined count as its own.
+func settings(v reflect.Value) iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		for field, fv := range v.Fields() {
+			key := field.Tag.Get("yaml")
+			if key != ",inline" {
+				if !yield(key, fv) {
+					return
+				}
+				continue
+			}
+			for key, fv := range settings(fv) {
+				if !yield(key, fv) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -408,8 +431,10 @@ func wanted(v reflect.Value) string {
 		return "a duration such as 15s"
 	case *Path:
 		return "a path"
+	case *load.Layers:
+		return "all or a number of layers"
 	case choice:
-		return "one of " + strings.Join(target.oneOf(), ", ")
+		return "one of " + strings.Join(target.Values(), ", ")
 	default:
 		return "a text"
 	}

@@ -270,8 +270,8 @@ func (d *decoder) locate(f Fault) Fault {
 // no part of a list or of a mapping of names.
 func settable(v reflect.Value, key string) iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
-		for field, fv := range v.Fields() {
-			name := join(key, field.Tag.Get("yaml"))
+		for name, fv := range settings(v) {
+			name := join(key, name)
 			switch {
 			case fv.Kind() == reflect.Struct:
 				for k, v := range settable(fv, name) {

@@ -46,8 +46,8 @@ func (o *Origins) Settings(c *Config) []Setting {
 		case v.Type() == reflect.TypeFor[Secret]():
 			list = append(list, Setting{key, fmt.Sprint(v.Interface()), o.Of(key)})
 		case v.Kind() == reflect.Struct:
-			for field, fv := range v.Fields() {
-				walk(fv, join(key, field.Tag.Get("yaml")))
+			for name, fv := range settings(v) {
+				walk(fv, join(key, name))
 			}
 		case v.Kind() == reflect.Map && v.Len() > 0:
 			for _, name := range slices.Sorted(maps.Keys(names(v))) {

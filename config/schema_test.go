@@ -56,13 +56,21 @@ func agree(t *testing.T, schema object, v reflect.Value, key string) {
 		}
 		properties, _ := schema["properties"].(object)
 		var tags []string
-		for field, fv := range v.Fields() {
-			tag := field.Tag.Get("yaml")
-			tags = append(tags, tag)
-			if p, ok := properties[tag].(object); ok {
-				agree(t, p, fv, strings.TrimPrefix(key+"."+tag, "."))
+		var walk func(reflect.Value)
+		walk = func(v reflect.Value) {
+			for field, fv := range v.Fields() {
+				tag := field.Tag.Get("yaml")
+				if tag == ",inline" {
+					walk(fv)
+					continue
+				}
+				tags = append(tags, tag)
+				if p, ok := properties[tag].(object); ok {
+					agree(t, p, fv, strings.TrimPrefix(key+"."+tag, "."))
+				}
 			}
 		}
+		walk(v)
 		slices.Sort(tags)
 		if have := slices.Sorted(maps.Keys(properties)); !slices.Equal(have, tags) {
 			t.Errorf("%s: the schema has the keys %v, the type %v", key, have, tags)
@@ -78,11 +86,12 @@ func agree(t *testing.T, schema object, v reflect.Value, key string) {
 		agree(t, schema["items"].(object), reflect.New(v.Type().Elem()).Elem(), key+".*")
 	default:
 		var values any
-		switch v.Interface().(type) {
-		case config.LogLevel:
-			values = []any{"debug", "info", "warn", "error"}
-		case config.LogFormat:
-			values = []any{"text", "json"}
+		if choice, ok := v.Interface().(interface{ Values() []string }); ok {
+			var list []any
+			for _, v := range choice.Values() {
+				list = append(list, v)
+			}
+			values = list
 		}
 		if values != nil && !reflect.DeepEqual(schema["enum"], values) {
 			t.Errorf("%s: the schema has the values %v, want %v", key, schema["enum"], values)

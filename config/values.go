@@ -28,15 +28,24 @@ func (l LogLevel) Level() slog.Level {
 // A LogFormat is text or json.
 type LogFormat string
 
-// A choice is a type that has few values, which oneOf lists.
-type choice interface{ oneOf() []string }
+// A MemoryPolicy is refuse or warn.
+type MemoryPolicy string
 
-func (LogLevel) oneOf() []string  { return []string{"debug", "info", "warn", "error"} }
-func (LogFormat) oneOf() []string { return []string{"text", "json"} }
+// A choice is a type that has few values.
+type choice interface{ Values() []string }
+
+// Values lists every LogLevel.
+func (LogLevel) Values() []string { return []string{"debug", "info", "warn", "error"} }
+
+// Values lists every LogFormat.
+func (LogFormat) Values() []string { return []string{"text", "json"} }
+
+// Values lists every MemoryPolicy.
+func (MemoryPolicy) Values() []string { return []string{"refuse", "warn"} }
 
 // choose returns an error unless c is one of its values.
 func choose(c choice) error {
-	if values := c.oneOf(); !slices.Contains(values, fmt.Sprint(c)) {
+	if values := c.Values(); !slices.Contains(values, fmt.Sprint(c)) {
 		return fmt.Errorf("want one of %s, have %q", strings.Join(values, ", "), c)
 	}
 	return nil

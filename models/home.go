@@ -19,7 +19,8 @@ const (
 )
 
 // A Home is the folder of an installation: bin with the programs, bin/lib with
-// llama.cpp's shared libraries, and models/demo.
+// llama.cpp's shared libraries, perhaps bin/lib-cuda with those for NVIDIA's
+// GPUs, and models/demo.
 type Home struct {
 	// Dir is the folder itself.
 	Dir string
@@ -57,6 +58,19 @@ func (h Home) Worker() (string, error) {
 // Library returns the folder of llama.cpp's shared libraries.
 func (h Home) Library() (string, error) {
 	return look("the folder of llama.cpp's shared libraries", filepath.Join(h.Bin, "lib"), true, "make build")
+}
+
+// CUDABackend is the file that llama.cpp computes on NVIDIA's GPUs with.
+const CUDABackend = "libggml-cuda.so"
+
+// CUDALibrary returns the folder of llama.cpp's shared libraries for CUDA, or
+// nothing where they are not installed.
+func (h Home) CUDALibrary() string {
+	dir := filepath.Join(h.Bin, "lib-cuda")
+	if _, err := os.Stat(filepath.Join(dir, CUDABackend)); err != nil {
+		return ""
+	}
+	return dir
 }
 
 // DemoDir returns the folder of the bundled demo model.

@@ -67,6 +67,21 @@ func TestHome(t *testing.T) {
 	}
 }
 
+func TestCUDALibrary(t *testing.T) {
+	home := models.Home{Bin: t.TempDir()}
+	if dir := home.CUDALibrary(); dir != "" {
+		t.Errorf("found %q, where there is nothing", dir)
+	}
+	create(t, filepath.Join(home.Bin, "lib-cuda", "libllama.so"), nil)
+	if dir := home.CUDALibrary(); dir != "" {
+		t.Errorf("found %q, without the backend", dir)
+	}
+	create(t, filepath.Join(home.Bin, "lib-cuda", models.CUDABackend), nil)
+	if dir, want := home.CUDALibrary(), filepath.Join(home.Bin, "lib-cuda"); dir != want {
+		t.Errorf("found %q, want %q", dir, want)
+	}
+}
+
 func TestHomeIsAboveTheProgram(t *testing.T) {
 	t.Setenv(models.HomeVariable, "")
 	home, err := models.FindHome()

@@ -11,6 +11,7 @@ import (
 
 // chat answers a chat completions request.
 func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
+	defer s.Observer.Enter(rt.Path)()
 	x.route = rt.Path
 	c.Header("X-Bendi-Route", rt.Path)
 	body, err := s.body(c)
@@ -27,8 +28,9 @@ func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 		if req.Model, err = r.Resolve(req.Model); err != nil {
 			return err
 		}
+		x.model = req.Model // one of ours, and no words of a client's
 	}
-	x.model, x.stream = req.Model, call.Stream
+	x.stream = call.Stream
 	head := wire.Head{ID: newID("chatcmpl-"), Model: req.Model, Created: time.Now().Unix()}
 	if call.Stream {
 		return s.stream(c, x, rt.Model, req, &wire.Stream{Head: head, IncludeUsage: call.IncludeUsage})

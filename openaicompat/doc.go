@@ -3,9 +3,10 @@
 // wire's, and everything behind it is a [chat.Model].
 //
 // A route at path P answers POST at P, P/completions and P/chat/completions,
-// and P is a base URL for SDKs: it has P/models and P/models/{id}. When P ends
-// in "/chat", so is what is before it, which makes /v1/chat serve the base URL
-// /v1 as well.
+// and P is a base URL for SDKs: it has P/models and P/models/{id}, and POST at
+// P/embeddings, P/rerank, P/tokenize and P/detokenize for the models that can.
+// When P ends in "/chat", so is what is before it, which makes /v1/chat serve
+// the base URL /v1 as well.
 //
 // What it promises:
 //

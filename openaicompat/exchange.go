@@ -31,8 +31,8 @@ type exchange struct {
 
 const exchangeKey = "openaicompat.exchange"
 
-// statusGone stands in the log for the status that nobody was left to read.
-const statusGone = 499
+// StatusGone stands for the status that nobody was left to read.
+const StatusGone = 499
 
 // observe gives each request its ID and writes its line in the log.
 func (s *server) observe(c *gin.Context) {
@@ -46,6 +46,9 @@ func (s *server) observe(c *gin.Context) {
 		controller(c.Writer).SetWriteDeadline(time.Time{})
 	}
 	s.log(c, x)
+	if !x.probe {
+		s.Observer.Ended(x.outcome(c))
+	}
 }
 
 // requestID returns the client's own ID for a request, if it is a sane one.
@@ -65,7 +68,7 @@ func (s *server) log(c *gin.Context, x *exchange) {
 	status, level := c.Writer.Status(), slog.LevelInfo
 	switch {
 	case x.gone:
-		status = statusGone
+		status = StatusGone
 	case x.probe:
 		level = slog.LevelDebug
 	case x.err != nil && x.fault >= 500:

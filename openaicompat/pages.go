@@ -64,7 +64,7 @@ func (s *server) wrongMethod(c *gin.Context, x *exchange) error {
 	msg := fmt.Sprintf("This path takes %s.", allow)
 	path := strings.TrimSuffix(c.Request.URL.Path, "/")
 	if s.served[http.MethodPost+" "+path] {
-		msg += fmt.Sprintf(` For example: curl http://%s%s -H 'Content-Type: application/json' -d '{"messages":[{"role":"user","content":"你好"}]}'`, c.Request.Host, path)
+		msg += fmt.Sprintf(` For example: curl http://%s%s -H 'Content-Type: application/json' -d '%s'`, c.Request.Host, path, exampleOf(path))
 	}
 	_, body := wire.EncodeError(&chat.Error{Kind: chat.Invalid, Code: "method_not_allowed", Msg: msg})
 	return s.json(c, http.StatusMethodNotAllowed, body)

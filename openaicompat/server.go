@@ -24,6 +24,9 @@ type Options struct {
 	WriteTimeout time.Duration // for a client to take in what was written; 0: 60 s
 	MaxBody      int64         // bytes; 0: 8 MiB
 	AllowOrigins []string      // of browsers' pages; nil: any
+
+	Observer Observer                // is told of each request; nil: nobody is
+	Pages    map[string]http.Handler // what else there is to get, by path; where keys are needed, so are they here
 }
 
 // A Route is a path and the model behind it. A Model that is a [chat.Lister]
@@ -60,6 +63,9 @@ func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
+	}
 	o.KeepAlive = cmp.Or(o.KeepAlive, 15*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
 	o.MaxBody = cmp.Or(o.MaxBody, 8<<20)
@@ -79,6 +85,9 @@ func New(o Options) http.Handler {
 	s.on(http.MethodGet, s.root, "/")
 	s.on(http.MethodGet, s.healthy, "/healthz", "/healthz/")
 	s.on(http.MethodGet, s.ready, "/readyz", "/readyz/")
+	for path, h := range o.Pages {
+		s.on(http.MethodGet, s.page(h), path, path+"/")
+	}
 	for _, rt := range o.Routes {
 		rt.Path = strings.TrimSuffix(rt.Path, "/")
 		s.chats = append(s.chats, rt.Path)
@@ -86,6 +95,7 @@ func New(o Options) http.Handler {
 		for _, path := range []string{rt.Path, rt.Path + "/completions", rt.Path + "/chat/completions"} {
 			s.on(http.MethodPost, answer, path, path+"/")
 		}
+		s.beside(rt)
 	}
 	for _, base := range bases(o.Routes) {
 		models := s.union(base)

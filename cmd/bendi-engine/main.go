@@ -27,7 +27,9 @@ import (
 
 	"bendi/inference/engine"
 	"bendi/inference/llamacpp"
+	"bendi/metrics"
 	"bendi/models"
+	"bendi/models/load"
 	"bendi/openaicompat"
 )
 
@@ -57,7 +59,9 @@ type options struct {
 	engine.Config
 	socket  string
 	library string
-	check   bool // load the library and no model
+	check   bool   // load the library and no model
+	ceiling string // STREAMS,IN,OUT: measure decoding alone and serve nothing
+	profile string // file for a CPU profile
 }
 
 // run loads the model and serves it until ctx or stdin ends.
@@ -71,10 +75,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	if opts.check {
-		_, err := fmt.Fprintf(stdout, "llama.cpp %s\n", version)
-		return err
+		fmt.Fprintf(stdout, "llama.cpp %s\n", version)
+		return checkDevices(stdout, opts.Options)
 	}
 	go func() {
+		if opts.ceiling != "" {
+			return // which reads it
+		}
 		io.Copy(io.Discard, stdin)
 		// Loading and decoding cannot be interrupted from Go, and nobody is
 		// left to hear of an orderly end.
@@ -89,11 +96,22 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return err
 	}
+	stop, err := startProfile(opts.profile)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if opts.ceiling != "" {
+		return measureCeiling(opts.Config, opts.ceiling, stdin, stdout)
+	}
+	measured := metrics.NewEngine()
+	opts.Observe = measured.Model
 	e, err := engine.Open(opts.Config)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
+	measured.Read(opts.Name, e)
 	listener, err := net.Listen("unix", opts.socket)
 	if err != nil {
 		return err
@@ -102,6 +120,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		Routes:  []openaicompat.Route{{Path: "/v1/chat", Model: e}},
 		MaxBody: 1 << 30,                       // the gateway has the limit; its encoding of a body may be longer than the client's
 		Log:     slog.New(slog.DiscardHandler), // the gateway logs requests
+		Pages:   map[string]http.Handler{"/metrics": measured.Handler(), "/slots": metrics.Slots(e)},
 	})}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -109,7 +128,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	info := e.Info()
 	err = llamacpp.TellReady(stdout, llamacpp.Info{
 		Name: opts.Name, Model: what, Device: info.Device, Library: "llama.cpp " + version,
-		Context: info.Context, Slots: info.Slots, SizeBytes: info.SizeBytes, MemoryBytes: memory(),
+		Context: info.Context, Slots: info.Slots, Layers: info.Layers, GPULayers: info.GPULayers, SizeBytes: info.SizeBytes, MemoryBytes: memory(),
 		LoadTime: info.LoadTime, Adapters: info.Adapters,
 	})
 	if err != nil {
@@ -135,11 +154,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.socket, "socket", "", "unix socket to serve on; required")
 	f.StringVar(&o.Model, "model", "", "GGUF file; required")
 	f.StringVar(&o.library, "library", "", "directory of libllama.so; required")
-	f.BoolVar(&o.check, "check", false, "load the library, print its version, and end")
+	f.BoolVar(&o.check, "check", false, "load the library, print its version and the devices, and end")
+	f.StringVar(&o.ceiling, "ceiling", "", "for benchmarks: measure decoding alone for STREAMS,IN,OUT tokens and serve nothing")
+	f.StringVar(&o.profile, "cpuprofile", "", "for benchmarks: write a CPU profile to this file")
 	f.StringVar(&o.Name, "name", "model", "the model's id in requests")
 	f.IntVar(&o.Context, "context", 0, "tokens of each conversation; 0: what the model was trained with")
 	f.IntVar(&o.Slots, "slots", 4, "conversations answered at once")
 	f.IntVar(&o.Threads, "threads", 0, "CPU threads; 0: the physical cores")
+	o.Options = load.Defaults()
+	o.Options.Flags(f)
 	f.Func("adapter", "LoRA adapter as NAME=FILE; may be repeated", func(s string) error {
 		name, path, ok := strings.Cut(s, "=")
 		if !ok || name == "" || path == "" {
@@ -160,12 +183,33 @@ func parse(args []string, stderr io.Writer) (options, error) {
 			err = errUsage
 		}
 	}
+	o.Options.Check(o.Context, func(key, format string, args ...any) {
+		fmt.Fprintf(stderr, "bendi-engine: --%s: %s\n", strings.ReplaceAll(key, "_", "-"), fmt.Sprintf(format, args...))
+		err = errUsage
+	})
 	require("library", o.library)
 	if !o.check {
-		require("socket", o.socket)
+		if o.ceiling == "" {
+			require("socket", o.socket)
+		}
 		require("model", o.Model)
 	}
 	return o, err
+}
+
+// checkDevices prints what llama.cpp can compute on, and says whether a model
+// can be loaded there as o says.
+func checkDevices(stdout io.Writer, o load.Options) error {
+	devices := engine.Devices()
+	for _, d := range devices {
+		const gib = 1 << 30
+		if d.GPU {
+			fmt.Fprintf(stdout, "%s: %s, %.1f GiB free of %.1f GiB\n", d.Name, d.Description, float64(d.Free)/gib, float64(d.Total)/gib)
+		} else {
+			fmt.Fprintf(stdout, "%s: %s\n", d.Name, d.Description)
+		}
+	}
+	return engine.CheckDevices(o, devices)
 }
 
 // inspect reads the headers of the files, since llama.cpp aborts the process on

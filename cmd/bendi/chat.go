@@ -126,7 +126,7 @@ func (c *conversation) open(ctx context.Context) (closeModels func(), err error)
 		return nil, err
 	}
 	fmt.Fprintln(c.stderr, c.sayf("no server at %s: loading the models here", "%s 没有服务在运行:在本进程中加载模型", server))
-	h, err := build(cfg, home, slog.New(slog.DiscardHandler))
+	h, err := build(ctx, cfg, home, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,8 @@ import (
 
 	"bendi/config"
 	"bendi/models"
+	"bendi/models/fit"
+	"bendi/models/load"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -96,18 +98,24 @@ func (p *program) examine(ctx context.Context) []finding {
 		cfg.Models = nil // its paths have not been resolved
 	}
 
-	worker, library := string(cfg.Engine.Worker), string(cfg.Engine.Library)
+	worker := string(cfg.Engine.Worker)
 	if worker == "" {
 		worker, err = home.Worker()
 		note("worker", err, "%s", worker)
 	}
-	if library == "" {
-		library, err = home.Library()
-		note("library", err, "%s", library)
+	seen, err := look(ctx, cfg, home)
+	if cfg.Engine.Library == "" {
+		note("library", err, "%s", seen.library)
 	}
-	if worker != "" && library != "" {
-		version, err := p.checkEngine(ctx, worker, library)
-		note("engine", err, "%s", version)
+	works := worker != "" && err == nil
+	devices := ""
+	if works {
+		devices, err = p.checkEngine(ctx, worker, seen.library, load.Defaults())
+		note("engine", err, "%s", devices)
+		works = err == nil
+	}
+	if status, detail := p.checkGPU(seen, works, devices); detail != "" {
+		findings = append(findings, finding{"gpu", status, detail})
 	}
 	for _, id := range slices.Sorted(maps.Keys(cfg.Models)) {
 		m := cfg.Models[id]
@@ -124,9 +132,76 @@ func (p *program) examine(ctx context.Context) []finding {
 			note("checksums", errors.Join(append(errorsOf(sums), err)...), "%s", p.say("the demo model is as it was published", "演示模型与发布时一致"))
 		}
 	}
-	detail, err := p.checkListen(ctx, cfg.Listen)
+	for _, id := range used(cfg) {
+		if m := cfg.Models[id]; works && m.NamesGPU() {
+			_, err := p.checkEngine(ctx, worker, seen.library, m.Options)
+			note("gpu", err, "%s: %s", id, p.say("what it asks for is there", "所要求的 GPU 可用"))
+		}
+	}
+	detail, inUse, err := p.checkListen(ctx, cfg.Listen)
 	note("listen", err, "%s", detail)
+	if list, err := seen.measure(cfg); err == nil && len(list) > 0 {
+		findings = append(findings, p.checkMemory(list, seen.machine, inUse, cfg.Engine.Memory == "warn"))
+	}
 	return findings
+}
+
+// checkGPU says which GPUs there are and whether llama.cpp can use them. It
+// says nothing where there are none.
+func (p *program) checkGPU(seen survey, works bool, devices string) (status, detail string) {
+	m := seen.machine
+	var lines []string
+	for i, g := range m.GPUs {
+		lines = append(lines, p.sayf("%d: %s, %s free of %s (driver %s)", "%d:%s,空闲 %s,共 %s(驱动 %s)",
+			i, g.Name, bytesText(g.Free), bytesText(g.Total), m.Driver))
+	}
+	if m.CUDA && len(m.GPUs) == 0 {
+		lines = append(lines, p.say("there is a CUDA device", "存在 CUDA 设备"))
+	}
+	status = "ok"
+	warn := func(text string) {
+		status = "warn"
+		lines = append(lines, text)
+	}
+	if m.Err != nil {
+		warn(p.sayf("how much of its memory is free is not known: %v", "无法得知空闲显存:%v", m.Err))
+	}
+	switch idle := seen.idleGPU(p); {
+	case idle != "":
+		warn(idle)
+	case m.CUDA && works && !strings.Contains(devices, "\nCUDA"):
+		warn(p.sayf("llama.cpp did not load %s: it needs libcudart and libcublas of its release of CUDA and a driver for it; `ldd` names what is missing",
+			"llama.cpp 未能加载 %s:它需要对应版本的 libcudart、libcublas 和驱动;用 `ldd` 查看缺少的库", filepath.Join(seen.library, models.CUDABackend)))
+	}
+	return status, strings.Join(lines, "\n")
+}
+
+// checkMemory says what the models will take, and whether it is free. What a
+// running server has taken already is not.
+func (p *program) checkMemory(list []fit.Model, m fit.Machine, inUse, warnOnly bool) finding {
+	f := finding{Check: "memory", Status: "ok"}
+	var lines []string
+	for _, model := range list {
+		lines = append(lines, model.ID+": "+model.Estimate.String())
+		if model.GPULayers > 0 {
+			lines = append(lines, p.sayf("%d of %d layers on the GPU", "%d/%d 层在 GPU 上", model.GPULayers, model.Layers))
+		}
+	}
+	if m.Free > 0 {
+		lines = append(lines, p.sayf("%s is free", "空闲 %s", bytesText(m.Free)))
+	}
+	if err := fit.Check(list, m); err != nil {
+		lines = append(lines, err.Error())
+		f.Status = "fail"
+		if inUse || warnOnly {
+			f.Status = "warn"
+		}
+		if inUse {
+			lines = append(lines, p.say("the server that runs may have these models loaded already", "正在运行的服务可能已加载了这些模型"))
+		}
+	}
+	f.Detail = strings.Join(lines, "\n")
+	return f
 }
 
 func errorsOf(sums []models.Sum) (errs []error) {
@@ -136,11 +211,13 @@ func errorsOf(sums []models.Sum) (errs []error) {
 	return errs
 }
 
-// checkEngine lets the worker load the libraries, in a process of its own.
-func (p *program) checkEngine(ctx context.Context, worker, library string) (string, error) {
+// checkEngine lets the worker load the libraries, in a process of its own. It
+// returns their version and the devices they have found, or why a model could
+// not be loaded there as o says.
+func (p *program) checkEngine(ctx context.Context, worker, library string, o load.Options) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, worker, "--library", library, "--check")
+	cmd := exec.CommandContext(ctx, worker, append([]string{"--library", library, "--check"}, o.Args()...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -150,26 +227,27 @@ func (p *program) checkEngine(ctx context.Context, worker, library string) (stri
 	return strings.TrimSpace(string(out)), nil
 }
 
-// checkListen says whether the address is free, or who answers there.
-func (p *program) checkListen(ctx context.Context, addr string) (string, error) {
+// checkListen says whether the address is free, or whether a server answers
+// there.
+func (p *program) checkListen(ctx context.Context, addr string) (detail string, inUse bool, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err == nil {
 		listener.Close()
-		return p.sayf("%s is free", "%s 空闲", addr), nil
+		return p.sayf("%s is free", "%s 空闲", addr), false, nil
 	}
 	if !errors.Is(err, syscall.EADDRINUSE) {
-		return "", err
+		return "", false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", fmt.Errorf(p.say("%s is in use by another program, which does not speak HTTP: stop it or choose another address", "%s 被另一个不使用 HTTP 的程序占用:请停掉它或换一个地址"), addr)
+		return "", false, fmt.Errorf(p.say("%s is in use by another program, which does not speak HTTP: stop it or choose another address", "%s 被另一个不使用 HTTP 的程序占用:请停掉它或换一个地址"), addr)
 	}
 	resp.Body.Close()
-	return p.sayf("a server answers at %s, /readyz says %s", "%s 有服务在运行,/readyz 返回 %s", addr, resp.Status), nil
+	return p.sayf("a server answers at %s, /readyz says %s", "%s 有服务在运行,/readyz 返回 %s", addr, resp.Status), true, nil
 }

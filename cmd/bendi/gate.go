@@ -115,10 +115,42 @@ func (m guarded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 			return
 		}
 		defer m.gate.leave()
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		stop := context.AfterFunc(m.gate.ctx, func() { cancel(errShuttingDown) })
-		defer stop()
+		ctx, cancel := m.gate.until(ctx)
+		defer cancel()
 		m.Route.Chat(ctx, req)(yield)
 	}
+}
+
+// until returns ctx for one answer. It also ends when time is up.
+func (g *gate) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(g.ctx, func() { cancel(errShuttingDown) })
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+func (m guarded) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
+	return through(ctx, m.gate, req, m.Route.Embed)
+}
+
+func (m guarded) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
+	return through(ctx, m.gate, req, m.Route.Rerank)
+}
+
+func (m guarded) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
+	return through(ctx, m.gate, req, m.Route.Tokenize)
+}
+
+func (m guarded) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*chat.Text, error) {
+	return through(ctx, m.gate, req, m.Route.Detokenize)
+}
+
+// through has answer answer req, if the gate is open.
+func through[Req, Answer any](ctx context.Context, g *gate, req *Req, answer func(context.Context, *Req) (*Answer, error)) (*Answer, error) {
+	if err := g.enter(); err != nil {
+		return nil, err
+	}
+	defer g.leave()
+	ctx, cancel := g.until(ctx)
+	defer cancel()
+	return answer(ctx, req)
 }

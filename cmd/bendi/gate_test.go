@@ -71,3 +71,43 @@ func TestDrain(t *testing.T) {
 		})
 	}
 }
+
+// blocking embeds until it is told to stop.
+type blocking struct{ chattest.Script }
+
+func (blocking) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+// What is asked beside chat goes through the gate as well.
+func TestDrainOfEmbeddings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		r, err := router.New([]router.Offer{{ModelInfo: chat.ModelInfo{ID: "m"}, Model: blocking{}}}, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := g.guard(r)
+		var answer error
+		go func() { _, answer = chat.Embed(t.Context(), m, &chat.EmbedRequest{}) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		cut := g.drain(ctx)
+		synctest.Wait()
+		if cut != 1 || !errors.Is(answer, errShuttingDown) {
+			t.Errorf("%d were cut, and the answer is %v", cut, answer)
+		}
+		for _, late := range []func() error{
+			func() error { _, err := chat.Embed(t.Context(), m, &chat.EmbedRequest{}); return err },
+			func() error { _, err := chat.Rerank(t.Context(), m, &chat.RerankRequest{}); return err },
+			func() error { _, err := chat.Tokenize(t.Context(), m, &chat.TokenizeRequest{}); return err },
+			func() error { _, err := chat.Detokenize(t.Context(), m, &chat.DetokenizeRequest{}); return err },
+		} {
+			if err := late(); !errors.Is(err, errShuttingDown) {
+				t.Errorf("a late request: %v", err)
+			}
+		}
+	})
+}

@@ -17,7 +17,9 @@ import (
 	"bendi/chat"
 	"bendi/config"
 	"bendi/inference/llamacpp"
+	"bendi/metrics"
 	"bendi/models"
+	"bendi/models/fit"
 	"bendi/openaicompat"
 	"bendi/router"
 )
@@ -30,26 +32,41 @@ type house struct {
 	routes  []openaicompat.Route
 	gate    *gate
 	keys    *access.Keys
+	survey  survey
+	fits    map[string]fit.Estimate // by model id
 }
 
 // build starts the workers that the routes need and wires the routes. It
-// fails where a model file is missing or damaged, before any worker starts.
-func build(cfg *config.Config, home models.Home, log *slog.Logger) (_ *house, err error) {
+// fails where a model file is missing or damaged or the models need more
+// memory than there is, before any worker starts.
+func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.Logger) (_ *house, err error) {
 	if err := inspect(cfg); err != nil {
 		return nil, err
 	}
-	worker, library := string(cfg.Engine.Worker), string(cfg.Engine.Library)
+	worker := string(cfg.Engine.Worker)
 	if worker == "" {
 		if worker, err = home.Worker(); err != nil {
 			return nil, err
 		}
 	}
-	if library == "" {
-		if library, err = home.Library(); err != nil {
-			return nil, err
-		}
+	seen, err := look(ctx, cfg, home)
+	if err != nil {
+		return nil, err
 	}
-	h := &house{workers: make(map[string]*llamacpp.Worker), gate: newGate(), keys: new(access.Keys)}
+	list, err := seen.measure(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := seen.admit(cfg, list, log); err != nil {
+		return nil, err
+	}
+	h := &house{
+		workers: make(map[string]*llamacpp.Worker), gate: newGate(), keys: new(access.Keys),
+		survey: seen, fits: make(map[string]fit.Estimate),
+	}
+	for _, m := range list {
+		h.fits[m.ID] = m.Estimate
+	}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -67,9 +84,9 @@ func build(cfg *config.Config, home models.Home, log *slog.Logger) (_ *house, er
 			adapters[name] = string(path)
 		}
 		h.workers[id], err = llamacpp.Start(llamacpp.Config{
-			Name: id, Worker: worker, Library: library,
+			Name: id, Worker: worker, Library: seen.library,
 			Model: string(m.Path), Adapters: adapters,
-			Context: m.Context, Slots: m.Slots, Threads: m.Threads,
+			Context: m.Context, Slots: m.Slots, Threads: m.Threads, Options: m.Options,
 			Log: log,
 		})
 		if err != nil {
@@ -151,6 +168,11 @@ func missing(id string, err error) error {
 
 // handler returns the HTTP side of the house.
 func (h *house) handler(cfg *config.Config, log *slog.Logger) http.Handler {
+	workers := make(map[string]metrics.Worker)
+	for id, w := range h.workers {
+		workers[id] = w
+	}
+	measured := metrics.NewGateway(version(), workers)
 	opts := openaicompat.Options{
 		Routes:       h.routes,
 		Ready:        h.ready,
@@ -158,6 +180,8 @@ func (h *house) handler(cfg *config.Config, log *slog.Logger) http.Handler {
 		KeepAlive:    time.Duration(cfg.Server.KeepAlive),
 		MaxBody:      int64(cfg.Server.MaxBody),
 		AllowOrigins: cfg.Server.AllowOrigins,
+		Observer:     measured,
+		Pages:        map[string]http.Handler{"/metrics": measured.Handler()},
 	}
 	if h.keys.Len() > 0 {
 		opts.Keys = h.keys

@@ -11,6 +11,7 @@ import (
 
 	"bendi/config"
 	"bendi/models"
+	"bendi/models/fit"
 )
 
 func (p *program) modelsCommand() *cobra.Command {
@@ -23,12 +24,13 @@ func (p *program) modelsCommand() *cobra.Command {
 		Use:   "list",
 		Short: p.say("List the configured models and their adapters", "列出已配置的模型及其适配器"),
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			cfg, _, _, err := p.load(nil)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, home, err := p.load(nil)
 			if err != nil {
 				return err
 			}
-			return p.listModels(cfg, output)
+			seen, _ := look(cmd.Context(), cfg, home) // without libraries there is no GPU to use
+			return p.listModels(cfg, seen, output)
 		},
 	}
 	outputFlag(listCommand, p, &output)
@@ -45,7 +47,12 @@ type listing struct {
 	SizeBytes  int64  `json:"size_bytes,omitempty"`
 	Context    uint64 `json:"context,omitempty"` // tokens the model was trained with
 	Rank       uint64 `json:"rank,omitempty"`    // of a LoRA adapter
-	Error      string `json:"error,omitempty"`
+
+	MemoryBytes    int64 `json:"memory_bytes,omitempty"`     // that it takes when it is loaded as configured, an estimate
+	GPUMemoryBytes int64 `json:"gpu_memory_bytes,omitempty"` // that it takes of GPUs then
+	GPULayers      int   `json:"gpu_layers,omitempty"`       // of its layers, that lie on GPUs then
+
+	Error string `json:"error,omitempty"`
 }
 
 // list reads the file of a model.
@@ -61,13 +68,31 @@ func list(id, path string) listing {
 	return l
 }
 
+// memory says in words what the model takes when it is loaded.
+func (l listing) memory() string {
+	switch {
+	case l.MemoryBytes == 0:
+		return "-" // an adapter, which its model counts
+	case l.GPUMemoryBytes > 0:
+		return fmt.Sprintf("%s + %s GPU", bytesText(l.MemoryBytes), bytesText(l.GPUMemoryBytes))
+	default:
+		return bytesText(l.MemoryBytes)
+	}
+}
+
 // listModels prints every model, the damaged ones too, and then says that
 // there are some.
-func (p *program) listModels(cfg *config.Config, output string) error {
+func (p *program) listModels(cfg *config.Config, seen survey, output string) error {
 	var all []listing
 	for _, id := range slices.Sorted(maps.Keys(cfg.Models)) {
 		m := cfg.Models[id]
-		all = append(all, list(id, string(m.Path)))
+		l := list(id, string(m.Path))
+		if e, err := fit.Measure(plan(m), seen.gpus()); err == nil {
+			l.MemoryBytes, l.GPUMemoryBytes, l.GPULayers = e.Host.Total(), e.GPU.Total(), e.GPULayers
+		} else if l.Error == "" {
+			l.Error = err.Error()
+		}
+		all = append(all, l)
 		for _, name := range slices.Sorted(maps.Keys(m.Adapters)) {
 			all = append(all, list(id+":"+name, string(m.Adapters[name])))
 		}
@@ -78,13 +103,13 @@ func (p *program) listModels(cfg *config.Config, output string) error {
 		}
 	} else {
 		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "ID\tWHAT\tSIZE\tCONTEXT\tFILE")
+		fmt.Fprintln(w, "ID\tWHAT\tSIZE\tCONTEXT\tMEMORY\tFILE")
 		for _, m := range all {
 			if m.Error != "" {
-				fmt.Fprintf(w, "%s\t-\t-\t-\t%s\n", m.ID, m.Path)
+				fmt.Fprintf(w, "%s\t-\t-\t-\t-\t%s\n", m.ID, m.Path)
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.ID, m.What, bytesText(m.SizeBytes), contextText(m.Context), m.Path)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.What, bytesText(m.SizeBytes), contextText(m.Context), m.memory(), m.Path)
 		}
 		w.Flush()
 	}

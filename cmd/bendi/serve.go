@@ -52,7 +52,7 @@ func (p *program) serve(ctx context.Context, listen string) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
-	h, err := build(cfg, home, log)
+	h, err := build(ctx, cfg, home, log)
 	if err != nil {
 		return err
 	}

@@ -42,10 +42,19 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 			line(p.say("device", "设备"), "%s  (%s)", device, library)
 		}
 		line(p.say("model", "模型"), p.say(
-			"%s: %s, %s, %d conversations of %d tokens, %s in memory, loaded in %.1f s",
-			"%s:%s,%s,%d 路会话,每路 %d 个 token,占用内存 %s,加载 %.1f 秒"),
-			id, info.Model, bytesText(info.SizeBytes), info.Slots, info.Context, bytesText(info.MemoryBytes), info.LoadTime.Seconds())
+			"%s: %s, %s, %d conversations of %d tokens, %s in memory (%s expected), loaded in %.1f s",
+			"%s:%s,%s,%d 路会话,每路 %d 个 token,占用内存 %s(预计 %s),加载 %.1f 秒"),
+			id, info.Model, bytesText(info.SizeBytes), info.Slots, info.Context, bytesText(info.MemoryBytes), bytesText(h.fits[id].Host.Total()), info.LoadTime.Seconds())
+		if info.GPULayers > 0 {
+			line("", "%s", p.sayf("%d of %d layers on the GPU, %s of its memory expected", "%d/%d 层在 GPU 上,预计占用显存 %s",
+				info.GPULayers, info.Layers, bytesText(h.fits[id].GPU.Total())))
+		} else if h.fits[id].GPULayers > 0 {
+			line("", "%s", p.say("no layer on a GPU: llama.cpp could not use it; `bendi doctor` says why", "没有任何层在 GPU 上:llama.cpp 无法使用 GPU,原因见 `bendi doctor`"))
+		}
 		demo = demo || filepath.Base(string(cfg.Models[id].Path)) == models.DemoModel
+	}
+	if text := h.survey.idleGPU(p); text != "" {
+		line(p.say("warning", "警告"), "%s", text)
 	}
 	if demo {
 		line(p.say("note", "说明"), "%s", p.say(

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"bendi/models/fit"
 )
 
 // say returns the text in the user's language.
@@ -40,15 +42,4 @@ func flagValue(args []string, flag string) string {
 }
 
 // bytesText writes a number of bytes as a person would.
-func bytesText(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, exponent := float64(n), 0
-	for value >= unit && exponent < 4 {
-		value /= unit
-		exponent++
-	}
-	return fmt.Sprintf("%.1f %ciB", value, " KMGT"[exponent])
-}
+func bytesText(n int64) string { return fit.Bytes(n) }

@@ -15,6 +15,8 @@ import (
 
 	"bendi/chat"
 	"bendi/inference/engine/dialect"
+	"bendi/inference/watch"
+	"bendi/models/load"
 )
 
 // A Config says which model to load and how.
@@ -24,9 +26,14 @@ type Config struct {
 	Adapters map[string]string // LoRA GGUF files by adapter name; the id is Name:adapter
 	Context  int               // tokens of each sequence; 0: what the model was trained with
 	Slots    int               // sequences decoded at once, 1 to 256
-	Cache    int               // tokens that the KV cache holds, of all sequences and kept prefixes; 0: Slots times Context
 	Threads  int               // 0: the physical cores, as far as this process may use them; 1 for a small model
 	Queue    int               // most requests that wait for a slot; 0: 512
+
+	load.Options // the KV cache, and what lies on GPUs
+
+	// Observe is called once for each model that is served, by its id, and
+	// returns who is told what that model does. nil: nobody is.
+	Observe func(model string) watch.Observer
 }
 
 const defaultQueue = 512
@@ -44,6 +51,8 @@ type Engine struct {
 	adapters []string // names, sorted; the loop knows adapter i as i+1
 	window   int      // tokens of each sequence
 	loop     *loop
+	embed    *embedder
+	file     string // the model's
 	info     Info
 }
 
@@ -52,6 +61,8 @@ type Info struct {
 	Device    string // what computes
 	Context   int    // tokens of each sequence
 	Slots     int
+	Layers    int      // of the model, its output one of them
+	GPULayers int      // how many of them lie on GPUs
 	SizeBytes int64    // of the weights
 	Adapters  []string // names, sorted
 	LoadTime  time.Duration
@@ -65,10 +76,15 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Slots < 1 || cfg.Slots > maxSequences {
 		return nil, fmt.Errorf("slots must be 1 to %d, not %d", maxSequences, cfg.Slots)
 	}
-	e := &Engine{name: cfg.Name, created: time.Now().Unix()}
+	e := &Engine{name: cfg.Name, created: time.Now().Unix(), file: cfg.Model}
 	var err error
-	if e.model, err = llama.ModelLoadFromFile(cfg.Model, llama.ModelDefaultParams()); err != nil || e.model == 0 {
-		return nil, fmt.Errorf("llama.cpp cannot load %s; the lines above say why", cfg.Model)
+	devices := Devices()
+	if err := CheckDevices(cfg.Options, devices); err != nil {
+		return nil, err
+	}
+	gpus := len(gpusOf(devices))
+	if e.model, err = openModel(cfg.Model, cfg.Options, gpus); err != nil {
+		return nil, err
 	}
 	if llama.ModelHasEncoder(e.model) || !llama.ModelHasDecoder(e.model) {
 		return nil, fmt.Errorf("%s is an encoder model, which cannot chat", cfg.Model)
@@ -101,14 +117,36 @@ func Open(cfg Config) (*Engine, error) {
 	if cells < e.window {
 		return nil, fmt.Errorf("a KV cache of %d tokens cannot hold one sequence of %d: raise cache, or lower context", cells, e.window)
 	}
-	if e.loop, err = newLoop(e.model, e.vocab, loopConfig{
+	var names []string
+	var observers []watch.Observer
+	for _, m := range e.Models() {
+		var o watch.Observer = watch.Nobody{}
+		if cfg.Observe != nil {
+			o = cfg.Observe(m.ID)
+		}
+		names, observers = append(names, m.ID), append(observers, o)
+	}
+	e.embed = newEmbedder(e.model, adapters, threads, e.window)
+	if e.embed.only {
+		e.loop, err = noLoop(), e.embed.warmUp()
+		if err != nil {
+			return nil, err
+		}
+	} else if e.loop, err = newLoop(e.model, e.vocab, loopConfig{
 		slots: cfg.Slots, cells: cells, threads: threads,
 		queue: cmp.Or(cfg.Queue, defaultQueue), adapters: adapters,
+		names: names, observers: observers, options: cfg.Options,
 	}); err != nil {
 		return nil, err
 	}
+	layers, gpuLayers := int(llama.ModelNLayer(e.model)), 0
+	if gpus > 0 && !cfg.OffGPU() {
+		gpuLayers = cfg.GPULayers.Of(layers)
+	}
 	e.info = Info{
-		Device:    device(threads),
+		Device:    computing(devices, gpuLayers, threads),
+		Layers:    layers + 1,
+		GPULayers: gpuLayers,
 		Context:   e.window,
 		Slots:     cfg.Slots,
 		SizeBytes: int64(llama.ModelSize(e.model)),
@@ -123,6 +161,7 @@ func Open(cfg Config) (*Engine, error) {
 // model.
 func (e *Engine) Close() {
 	e.loop.close()
+	e.embed.close()
 	llama.ModelFree(e.model)
 }
 
@@ -187,14 +226,20 @@ func (e *Engine) adapter(name string) (int, error) {
 // Chat answers req.
 func (e *Engine) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
 	return func(yield func(chat.Event, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // on break, return and panic alike
+		arrived := time.Now()
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(errLeft) // on break, return and panic alike
 		j, err := e.prepare(ctx, req)
 		if err == nil {
-			err = e.loop.submit(ctx, j.sequences(ctx))
+			err = e.loop.submit(ctx, j.sequences(ctx, arrived))
 		}
 		if err == nil {
-			err = e.answer(ctx, j, yield)
+			err = e.answer(ctx, j, func(ev chat.Event, err error) bool {
+				if ev.Usage != nil {
+					cancel(errAnswered) // the loop may not know that this was the last
+				}
+				return yield(ev, err)
+			})
 		}
 		if err != nil {
 			yield(chat.Event{}, err)
@@ -214,6 +259,7 @@ type job struct {
 	budget   int         // most tokens of each choice
 	report   int         // see sequence
 	limits   *constraint // of the text; nil: none
+	think    *thinking   // of the reasoning; nil: none
 	out      *output
 }
 
@@ -243,7 +289,7 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 		j.report = req.TopLogProbs
 	}
 	effort := req.ReasoningEffort
-	if req.Format != nil {
+	if req.Format != nil || req.ThinkingBudget != nil && *req.ThinkingBudget == 0 {
 		effort = cmp.Or(effort, "none") // what is asked for is the form
 	}
 	segments, text, err := e.prompts.render(req.Messages, j.tools, effort)
@@ -251,6 +297,9 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 		return nil, err
 	}
 	j.opened = e.dialect.Opened(text)
+	if j.think, err = e.think(req.ThinkingBudget, j.opened); err != nil {
+		return nil, err
+	}
 	form, calls := e.dialect.ToolGrammar(req.Tools, choice)
 	if j.forced = calls && form.Must; j.forced {
 		single := req.ParallelToolCalls != nil && !*req.ParallelToolCalls
@@ -275,15 +324,17 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 }
 
 // sequences returns the job's choices for the loop.
-func (j *job) sequences(ctx context.Context) []*sequence {
+func (j *job) sequences(ctx context.Context, arrived time.Time) []*sequence {
 	seqs := make([]*sequence, j.out.choices)
 	s := j.sampling
 	for i := range seqs {
 		seqs[i] = &sequence{
 			ctx: ctx, key: j.key, choice: i, budget: j.budget, report: j.report, out: j.out,
 			limits:  j.limits.clone(),
+			think:   j.think.clone(),
 			sampler: newSampler(s, j.prompt),
 			tokens:  slices.Clone(j.prompt), prompt: len(j.prompt),
+			progress: watch.Progress{Arrived: arrived, Prompt: len(j.prompt)},
 		}
 		s.seed++
 	}
@@ -296,8 +347,12 @@ func (e *Engine) unsupported(req *chat.Request) error {
 	const noTools = "this model cannot call tools"
 	callsTools := e.dialect.Calls != dialect.NoCalls && e.prompts.template.Tools()
 	switch {
+	case e.embed.only:
+		return chat.Unsupported("model", "this model was made for embeddings or reranking and does not chat: name another")
 	case len(req.Tools) > 0 && !callsTools:
 		return chat.Unsupported("tools", noTools)
+	case req.ThinkingBudget != nil && *req.ThinkingBudget > 0 && e.dialect.ThinkStart == "":
+		return chat.Unsupported("thinking_budget_tokens", "this model does not reason before it answers")
 	case len(req.Tools) > 0 && req.Format != nil:
 		return chat.Unsupported("response_format", "this model cannot keep to a format and call tools in one answer: send one of them")
 	case req.ReasoningEffort != "" && req.ReasoningEffort != "none" && e.dialect.ThinkStart == "":
@@ -341,23 +396,4 @@ func template(model llama.Model) string {
 		return source
 	}
 	return chatML
-}
-
-// device says what computes: the GPUs by name, or the CPU.
-func device(threads int) string {
-	var gpus []string
-	cpu := "CPU"
-	for i := range llama.GGMLBackendDeviceCount() {
-		d := llama.GGMLBackendDeviceGet(i)
-		switch llama.GGMLBackendDevType(d) {
-		case llama.GGMLBackendDeviceTypeCPU:
-			cpu = llama.GGMLBackendDeviceDescription(d)
-		case llama.GGMLBackendDeviceTypeGPU:
-			gpus = append(gpus, llama.GGMLBackendDeviceDescription(d))
-		}
-	}
-	if gpus != nil {
-		return strings.Join(gpus, ", ")
-	}
-	return fmt.Sprintf("%s, %d threads", strings.TrimSpace(cpu), threads)
 }

@@ -12,6 +12,10 @@ import (
 // trained with, which ours is: all sequences share it.
 const sharedContext = "n_ctx_seq"
 
+// ownPooling is in a warning about a way of pooling that the file does not
+// name, which is that of embeddings from a model made to chat.
+const ownPooling = "model default pooling_type"
+
 // Levels of ggml_log_level.
 const (
 	ggmlLogWarn  = 3
@@ -34,7 +38,7 @@ var llamaLog = sync.OnceValue(func() uintptr {
 		if last != ggmlLogWarn && last != ggmlLogError || text == nil {
 			return 0
 		}
-		if line := goString(text); !strings.Contains(line, sharedContext) {
+		if line := goString(text); !strings.Contains(line, sharedContext) && !strings.Contains(line, ownPooling) {
 			os.Stderr.WriteString(line)
 		}
 		return 0

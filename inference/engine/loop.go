@@ -13,6 +13,8 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"bendi/chat"
+	"bendi/inference/watch"
+	"bendi/models/load"
 )
 
 const (
@@ -57,6 +59,13 @@ type loop struct {
 	done    chan struct{} // closed when everything is freed
 	err     error         // why it ended, when not by close
 	stats   stats
+	view    atomic.Pointer[watch.View]
+
+	names     []string         // of the models, by adapter
+	observers []watch.Observer // likewise
+	looked    time.Time        // when the view was taken
+	drawnAt   time.Time        // when the tokens of this step were drawn
+	step      watch.Step       // what it cost
 
 	tree    *prefixTree
 	running []*sequence // in order of arrival
@@ -84,6 +93,9 @@ type stats struct {
 type loopConfig struct {
 	window, slots, cells, threads, queue int
 	adapters                             []llama.AdapterLora
+	names                                []string // of the models: the base, then each adapter's
+	observers                            []watch.Observer
+	options                              load.Options
 }
 
 func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
@@ -93,9 +105,14 @@ func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 	p.NSeqMax, p.NOutputsMax, p.NOutputsMaxPerSeq = uint32(cfg.slots), uint32(cfg.slots), 1
 	p.NThreads, p.NThreadsBatch = int32(cfg.threads), int32(cfg.threads)
 	p.KVUnified, p.SwaFull, p.NoPerf = 1, 0, 1
+	setCache(&p, cfg.options)
 	ctx, err := llama.InitFromModel(model, p)
 	if err != nil || ctx == 0 {
-		return nil, fmt.Errorf("no memory for a KV cache of %d tokens: lower slots, context or cache", cfg.cells)
+		why := ""
+		if cfg.options.CacheType.Quantized() {
+			why = ", or this model cannot have one of the type " + string(cfg.options.CacheType) + ": write cache_type: f16"
+		}
+		return nil, fmt.Errorf("no memory for a KV cache of %d tokens: lower slots, context or cache%s", cfg.cells, why)
 	}
 	mem, err := llama.GetMemory(ctx)
 	if err != nil {
@@ -103,6 +120,7 @@ func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 	}
 	l := &loop{
 		ctx: ctx, mem: mem, vocab: v, adapters: cfg.adapters,
+		names: cfg.names, observers: cfg.observers,
 		batch: llama.BatchInit(int32(p.NBatch), 0, 1),
 		slots: cfg.slots, cells: cfg.cells, queue: cfg.queue,
 		// A recurrent state is one of the whole sequence, and a sliding window
@@ -120,6 +138,7 @@ func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 	if err := l.warmUp(); err != nil {
 		return nil, err
 	}
+	l.lookIdle()
 	return l, nil
 }
 
@@ -183,10 +202,13 @@ func (l *loop) run() {
 	defer runtime.UnlockOSThread()
 	defer l.free()
 	for l.err == nil && l.receive() {
+		begin := time.Now()
 		l.release()
 		l.admit()
-		if l.build() {
-			l.decode()
+		l.look(begin)
+		if l.build() && l.decode() {
+			l.step.Whole = time.Since(begin)
+			l.observers[l.active].Step(l.step)
 		}
 		l.stats.cells.Store(int64(l.tree.cells))
 	}
@@ -202,7 +224,9 @@ func (l *loop) free() {
 		l.waiting = append(l.waiting, <-l.inbox...)
 	}
 	for _, s := range slices.Concat(l.running, l.waiting) {
-		s.out.put(step{choice: s.choice, err: l.gone()})
+		last := step{choice: s.choice, err: l.gone()}
+		l.noteEnd(s, last)
+		s.out.put(last)
 	}
 	llama.Free(l.ctx)
 	llama.ThreadpoolFree(l.pool)
@@ -214,6 +238,7 @@ func (l *loop) free() {
 func (l *loop) receive() bool {
 	for {
 		if len(l.running) == 0 && len(l.waiting) == 0 {
+			l.lookIdle()
 			select {
 			case seqs := <-l.inbox:
 				l.enqueue(seqs)
@@ -253,6 +278,7 @@ func (l *loop) release() {
 			return false
 		}
 		l.stats.pending.Add(-1)
+		l.noteEnd(s, step{err: s.ctx.Err()})
 		return true
 	})
 }
@@ -268,7 +294,8 @@ func (l *loop) end(s *sequence, last step) {
 	l.running = slices.DeleteFunc(l.running, func(o *sequence) bool { return o == s })
 	l.stats.running.Store(int64(len(l.running)))
 	l.stats.pending.Add(-1)
-	last.choice, last.cached = s.choice, s.cached
+	last.choice, last.cached = s.choice, s.progress.Cached
+	l.noteEnd(s, last)
 	s.out.put(last)
 }
 
@@ -295,13 +322,14 @@ func (l *loop) admit() {
 			llama.MemorySeqCp(l.mem, from.id, s.holder.id, 0, llama.Pos(length))
 			l.tree.fork(s.holder, from, length)
 			if s.generated() == 0 {
-				s.cached = length
+				s.progress.Cached = length
 			}
 			l.stats.reused.Add(int64(length))
 		}
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 		l.running = append(l.running, s)
 		l.stats.running.Store(int64(len(l.running)))
+		l.noteBegin(s)
 	}
 }
 
@@ -471,15 +499,16 @@ func (l *loop) chooseAdapter() bool {
 	return true
 }
 
-// decode runs the batch and gives every sequence that asked for it a token.
-func (l *loop) decode() {
+// decode runs the batch and gives every sequence that asked for it a token. It
+// reports false when it could not.
+func (l *loop) decode() bool {
 	begin := time.Now()
 	if ret, err := llama.Decode(l.ctx, l.batch); ret != 0 || err != nil {
 		// There is a cell for every token of the batch, so this is no shortage
 		// but a fault that nothing here can mend. The worker ends and is
 		// started again.
 		l.err = fmt.Errorf("llama_decode returned %d for a batch of %d tokens, %v", ret, l.batch.NTokens, err)
-		return
+		return false
 	}
 	var drawing []*sequence
 	var rows [][]float32
@@ -498,7 +527,7 @@ func (l *loop) decode() {
 		logits, err := llama.GetLogitsIth(l.ctx, s.row, l.vocab.size())
 		if err != nil || logits == nil {
 			l.err = fmt.Errorf("no logits for row %d of a batch of %d tokens: %v", s.row, l.batch.NTokens, err)
-			return
+			return false
 		}
 		drawing, rows = append(drawing, s), append(rows, logits)
 	}
@@ -507,6 +536,7 @@ func (l *loop) decode() {
 	}
 	decoded := time.Now()
 	l.draw(drawing, rows)
+	l.drawnAt = time.Now()
 	for _, s := range drawing {
 		l.deliver(s)
 	}
@@ -516,6 +546,8 @@ func (l *loop) decode() {
 	l.stats.generated.Add(int64(len(drawing)))
 	l.stats.decodeTime.Add(int64(decoded.Sub(begin)))
 	l.stats.sampleTime.Add(int64(time.Since(decoded)))
+	l.step = watch.Step{Decode: decoded.Sub(begin), Sample: l.drawnAt.Sub(decoded), Prompt: prompt, Drawn: len(drawing)}
+	return true
 }
 
 // draw draws the next token of each sequence, on all processors: with a large
@@ -545,7 +577,10 @@ func (l *loop) draw(seqs []*sequence, rows [][]float32) {
 const parallelLogits = 64 << 10
 
 func (l *loop) drawOne(s *sequence, logits []float32) drawn {
-	token, ok := s.sampler.sample(logits, s.limits.allows(l.vocab))
+	token, ok := s.think.forced()
+	if !ok {
+		token, ok = s.sampler.sample(logits, s.limits.allows(l.vocab))
+	}
 	if !ok {
 		return drawn{err: chat.Errorf(chat.Internal, "no token of the vocabulary goes on with what the response_format or grammar asks for")}
 	}
@@ -566,7 +601,9 @@ func (l *loop) deliver(s *sequence) {
 		l.end(s, step{finish: chat.Stop})
 	default:
 		s.tokens = append(s.tokens, d.token)
+		s.think.take(d.token, l.vocab.pieces[d.token])
 		s.out.put(step{choice: s.choice, token: d.token, logs: d.logs})
+		l.noteToken(s)
 		switch whole := s.limits.take(l.vocab.pieces[d.token]); {
 		case whole:
 			l.end(s, step{finish: chat.Stop})

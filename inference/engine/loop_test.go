@@ -11,6 +11,7 @@ import (
 
 	"bendi/chat"
 	"bendi/chat/chattest"
+	"bendi/models/load"
 )
 
 // endless keeps the model from ending its turn.
@@ -119,7 +120,7 @@ func TestFullCacheLosesNothing(t *testing.T) {
 		wg.Wait()
 		return texts
 	}
-	roomy, tight := openDemo(t, Config{Slots: 8, Context: 128}), openDemo(t, Config{Slots: 8, Context: 128, Cache: 300})
+	roomy, tight := openDemo(t, Config{Slots: 8, Context: 128}), openDemo(t, Config{Slots: 8, Context: 128, Options: load.Options{Cache: 300}})
 	want, got := ask(roomy), ask(tight)
 	if tight.loop.stats.preempted.Load() == 0 {
 		t.Fatal("nobody had to give way")

@@ -200,6 +200,22 @@ func (t *prefixTree) oldest(spare *holder) *holder {
 	return oldest
 }
 
+// held returns how many cells those hold that are not merely kept.
+func (t *prefixTree) held() int {
+	cells := 0
+	seen := make(map[*node]bool)
+	for _, h := range t.holders {
+		if h.kept {
+			continue
+		}
+		for n := h.leaf; n != nil && !seen[n]; n = n.parent {
+			seen[n] = true
+			cells += len(n.tokens)
+		}
+	}
+	return cells
+}
+
 // tokens returns what h holds.
 func (h *holder) tokens() []llama.Token {
 	var runs [][]llama.Token

@@ -6,6 +6,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"bendi/chat"
+	"bendi/inference/watch"
 )
 
 // A sequence is one choice of a request, as the loop sees it.
@@ -18,16 +19,17 @@ type sequence struct {
 	report  int // how many alternatives to report with each token; -1: no log probabilities at all
 	out     *output
 	limits  *constraint // nil: any text
+	think   *thinking   // nil: as long as the model likes
 
 	// The rest is the loop's own.
-	arrival int
-	tokens  []llama.Token // the prompt, then what was generated
-	prompt  int           // how many of them are the prompt
-	holder  *holder       // what of tokens is in the KV cache; nil without a slot
-	row     int32         // where in the batch its logits are asked for; -1: nowhere
-	fed     int           // tokens of it in the batch
-	cached  int           // tokens of the prompt that were in the cache when it began
-	next    drawn         // what its logits gave
+	arrival  int
+	tokens   []llama.Token // the prompt, then what was generated
+	prompt   int           // how many of them are the prompt
+	progress watch.Progress
+	holder   *holder // what of tokens is in the KV cache; nil without a slot
+	row      int32   // where in the batch its logits are asked for; -1: nowhere
+	fed      int     // tokens of it in the batch
+	next     drawn   // what its logits gave
 }
 
 // pending returns how many tokens have to be decoded before the next can be

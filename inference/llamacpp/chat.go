@@ -46,15 +46,20 @@ func (c Config) models() []chat.ModelInfo {
 // that it had taken ends with an error, since it may have died of it; one that
 // it had not taken waits for the next.
 func (w *Worker) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
-	return func(yield func(chat.Event, error) bool) {
+	return relay(ctx, w, func(ctx context.Context, m chat.Model) iter.Seq2[chat.Event, error] { return m.Chat(ctx, req) })
+}
+
+// relay passes on what begin asks of the process, as [Worker.Chat] says.
+func relay[T any](ctx context.Context, w *Worker, begin func(context.Context, chat.Model) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		patience := time.After(w.cfg.ReadyWait)
 		for {
 			p, err := w.await(ctx, patience)
 			if err != nil {
-				yield(chat.Event{}, err)
+				yield(*new(T), err)
 				return
 			}
-			if !p.ask(ctx, req, yield) {
+			if !attempt(ctx, p, begin, yield) {
 				return
 			}
 		}
@@ -91,9 +96,9 @@ func (w *Worker) await(ctx context.Context, patience <-chan time.Time) (*process
 
 var errLeft = errors.New("the answer is over")
 
-// ask passes on the process's answer. It returns true when the process had
+// attempt passes on the process's answer. It returns true when the process had
 // died before it took the request, so that another may be asked.
-func (p *process) ask(ctx context.Context, req *chat.Request, yield func(chat.Event, error) bool) (again bool) {
+func attempt[T any](ctx context.Context, p *process, begin func(context.Context, chat.Model) iter.Seq2[T, error], yield func(T, error) bool) (again bool) {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(errLeft)
 	// The connection to a dead process breaks by itself, and how it breaks
@@ -104,7 +109,7 @@ func (p *process) ask(ctx context.Context, req *chat.Request, yield func(chat.Ev
 	defer stop()
 
 	begun := false
-	for ev, err := range p.model.Chat(inner, req) {
+	for ev, err := range begin(inner, p.model) {
 		if err != nil {
 			free := !begun && notTaken(err)
 			switch {
@@ -114,7 +119,7 @@ func (p *process) ask(ctx context.Context, req *chat.Request, yield func(chat.Ev
 			default:
 				err = context.Cause(p.ctx)
 			}
-			yield(chat.Event{}, err)
+			yield(*new(T), err)
 			return false
 		}
 		begun = true

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"bendi/models/load"
 )
 
 // Config says what to run.
@@ -26,6 +28,8 @@ type Config struct {
 	Slots    int               // sequences at once
 	Threads  int               // of the CPU
 	Adapters map[string]string // LoRA files by adapter name; each is the model Name:adapter
+
+	load.Options // the KV cache, and what lies on GPUs
 
 	SocketDir    string        // a private folder for the socket is made in it; "": XDG_RUNTIME_DIR, else the temporary folder
 	StartTimeout time.Duration // a worker not ready by then is killed; 0: 10 minutes
@@ -95,6 +99,7 @@ func (c Config) args(socket string) []string {
 		"--slots", strconv.Itoa(c.Slots),
 		"--threads", strconv.Itoa(c.Threads),
 	}
+	args = append(args, c.Options.Args()...)
 	for _, name := range slices.Sorted(maps.Keys(c.Adapters)) {
 		args = append(args, "--adapter", name+"="+c.Adapters[name])
 	}

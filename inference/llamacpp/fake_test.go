@@ -20,6 +20,7 @@ import (
 
 	"bendi/chat"
 	"bendi/chat/chattest"
+	"bendi/models/load"
 	"bendi/openaicompat"
 )
 
@@ -60,6 +61,8 @@ func fakeWorker() {
 	flags.IntVar(&window, "context", 0, "")
 	flags.Int("slots", 0, "")
 	flags.Int("threads", 0, "")
+	options := load.Defaults()
+	options.Flags(flags)
 	var adapters []string
 	flags.Func("adapter", "", func(s string) error { adapters = append(adapters, s); return nil })
 	flags.Parse(os.Args[1:])
@@ -110,7 +113,7 @@ func fakeWorker() {
 	}
 	info := Info{
 		Name: name, Model: "fake " + word, Device: strings.Join(os.Environ(), "\n"), Library: library,
-		Context: window, MemoryBytes: int64(os.Getpid()), LoadTime: 1500 * time.Millisecond, Adapters: adapters,
+		Context: window, Slots: options.Cache, Layers: int(options.GPULayers), MemoryBytes: int64(os.Getpid()), LoadTime: 1500 * time.Millisecond, Adapters: adapters,
 	}
 	if err := TellReady(os.Stdout, info); err != nil {
 		panic(err)
@@ -118,12 +121,13 @@ func fakeWorker() {
 	if word == "blink" {
 		os.Exit(4)
 	}
-	http.Serve(l, openaicompat.New(openaicompat.Options{Routes: []openaicompat.Route{{Path: "/v1/chat", Model: fakeModel{script, library}}}}))
+	http.Serve(l, openaicompat.New(openaicompat.Options{Routes: []openaicompat.Route{{Path: "/v1/chat", Model: fakeModel{Script: script, library: library}}}}))
 }
 
 // fakeModel plays a script, and dies of poison.
 type fakeModel struct {
 	chattest.Script
+	chattest.Gifts
 	library string
 }
 
@@ -133,6 +137,14 @@ func (m fakeModel) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.E
 		os.Exit(5)
 	}
 	return m.Script.Chat(ctx, req)
+}
+
+func (m fakeModel) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
+	if req.Inputs[0].Text == "poison" {
+		count(filepath.Join(m.library, "poisoned"))
+		os.Exit(5)
+	}
+	return m.Gifts.Embed(ctx, req)
 }
 
 // count adds one to the number in a file.

@@ -15,6 +15,8 @@ type Info struct {
 	Library     string        `json:"library"`      // such as "llama.cpp 0.5.0"
 	Context     int           `json:"context"`      // tokens of a sequence
 	Slots       int           `json:"slots"`        // sequences at once
+	Layers      int           `json:"layers"`       // of the model, its output one of them
+	GPULayers   int           `json:"gpu_layers"`   // how many of them lie on GPUs
 	SizeBytes   int64         `json:"size_bytes"`   // of the weights
 	MemoryBytes int64         `json:"memory_bytes"` // resident memory after loading
 	LoadTime    time.Duration `json:"-"`            // on the wire "load_ms", whole milliseconds

@@ -123,8 +123,12 @@ func TestInfoAndModels(t *testing.T) {
 	}
 	w := started(t, file, func(c *Config) {
 		c.Adapters = map[string]string{"service": "/loras/service.gguf", "law": "/loras/law.gguf"}
+		c.Cache, c.GPULayers = 4096, 20
 	})
 	info, ok := w.Info()
+	if info.Slots != 4096 || info.Layers != 20 { // where the fake repeats them
+		t.Errorf("the worker heard of a cache of %d and %d layers", info.Slots, info.Layers)
+	}
 	if !ok || info.Name != "tiny" || info.LoadTime != 1500*time.Millisecond || !slices.Equal(info.Adapters, []string{"law=/loras/law.gguf", "service=/loras/service.gguf"}) {
 		t.Errorf("got %+v, %v", info, ok)
 	}

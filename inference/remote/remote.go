@@ -52,7 +52,8 @@ const (
 // name in the request.
 type Model struct {
 	name   string
-	url    string
+	url    string // of chat completions
+	base   string // of everything
 	key    string
 	idle   time.Duration
 	replay bool // the transport may ask again where an idle connection was closed
@@ -77,6 +78,7 @@ func New(o Options) (*Model, error) {
 	return &Model{
 		name: o.Name,
 		url:  u.JoinPath("chat/completions").String(),
+		base: strings.TrimSuffix(u.String(), "/"),
 		key:  o.Key,
 		idle: cmp.Or(o.IdleTimeout, 300*time.Second),
 		// A process at a socket that closes a connection has died, maybe of
@@ -126,7 +128,11 @@ func (m *Model) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 // answer asks the server and emits the events of its answer, until that is
 // over or emit returns false.
 func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req *chat.Request, emit func(chat.Event) bool) error {
-	res, err := m.post(ctx, req)
+	text, err := wire.EncodeRequest(req)
+	if err != nil {
+		return fmt.Errorf("encoding the request: %w", err)
+	}
+	res, err := m.post(ctx, m.url, "text/event-stream", req.ID, text)
 	if err != nil {
 		return err
 	}
@@ -173,26 +179,22 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 	return brokenOff(io.ErrUnexpectedEOF)
 }
 
-// post sends the request and returns the response, whatever its status.
-func (m *Model) post(ctx context.Context, req *chat.Request) (*http.Response, error) {
-	body, err := wire.EncodeRequest(req)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the request: %w", err)
-	}
+// post sends a request and returns the response, whatever its status.
+func (m *Model) post(ctx context.Context, address, accept, id string, body []byte) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { connected.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(body))
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	post.Header.Set("Content-Type", "application/json")
-	post.Header.Set("Accept", "text/event-stream")
+	post.Header.Set("Accept", accept)
 	post.Header.Set("User-Agent", "bendi")
-	if req.ID != "" {
-		post.Header.Set("X-Request-Id", req.ID)
+	if id != "" {
+		post.Header.Set("X-Request-Id", id)
 	}
 	if m.key != "" {
 		post.Header.Set("Authorization", "Bearer "+m.key)

@@ -2,6 +2,9 @@
 // what a client sends becomes a [chat.Request], [chat.Event] values become
 // what a client reads, and the other way round for a client of our own.
 //
+// Beside it, in the same way, are embeddings, reranking in the shape of Jina
+// and Cohere, and the tokens of texts in the shape of llama.cpp's server.
+//
 // The server half is [DecodeRequest], [Stream], [Completion] and
 // [EncodeError]; the client half is [EncodeRequest], [DecodeChunk] and
 // [DecodeError]. Either half reads what the other writes, and what the usual

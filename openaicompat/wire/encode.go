@@ -3,8 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
-	"slices"
 
 	"bendi/chat"
 )
@@ -43,6 +41,7 @@ func EncodeRequest(req *chat.Request) ([]byte, error) {
 		LogProbs:          req.LogProbs,
 		TopLogProbs:       req.TopLogProbs,
 		ReasoningEffort:   req.ReasoningEffort,
+		ThinkingBudget:    req.ThinkingBudget,
 		Stream:            true,
 		StreamOptions:     streamOptions{IncludeUsage: true},
 	}
@@ -65,19 +64,7 @@ func EncodeRequest(req *chat.Request) ([]byte, error) {
 		body.Format = &formatBody{Type: f.Type}
 	}
 
-	out, err := marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range slices.Sorted(maps.Keys(req.Extra)) {
-		field, err := marshal(map[string]json.RawMessage{key: req.Extra[key]})
-		if err != nil {
-			return nil, err
-		}
-		out[len(out)-1] = ','
-		out = append(out, field[1:]...)
-	}
-	return out, nil
+	return withExtra(body, req.Extra)
 }
 
 func message(m chat.Message) messageBody {
@@ -133,6 +120,7 @@ type requestBody struct {
 	LogProbs          bool            `json:"logprobs,omitempty"`
 	TopLogProbs       int             `json:"top_logprobs,omitempty"`
 	ReasoningEffort   string          `json:"reasoning_effort,omitempty"`
+	ThinkingBudget    *int            `json:"thinking_budget_tokens,omitempty"`
 	Stream            bool            `json:"stream"`
 	StreamOptions     streamOptions   `json:"stream_options"`
 }

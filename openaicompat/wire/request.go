@@ -73,6 +73,9 @@ func (d *decoder) call(o object) *Call {
 		}
 	}
 	req.ReasoningEffort = o.take("reasoning_effort").str()
+	if n := o.take("thinking_budget_tokens").integer(-1, math.MaxInt32); n != nil && *n >= 0 { // llama.cpp's clients write -1 for no bound
+		req.ThinkingBudget = new(int(*n))
+	}
 
 	call := &Call{Request: req, Stream: o.take("stream").isTrue()}
 	options := o.take("stream_options")
@@ -81,12 +84,7 @@ func (d *decoder) call(o object) *Call {
 		options.bad("is only allowed when 'stream' is true.")
 	}
 
-	for key, v := range o.rest() {
-		if req.Extra == nil {
-			req.Extra = map[string]json.RawMessage{}
-		}
-		req.Extra[key] = v.json()
-	}
+	req.Extra = o.extra()
 	return call
 }
 

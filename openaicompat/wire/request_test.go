@@ -282,6 +282,7 @@ func someRequest(r *rand.Rand) *chat.Request {
 	}
 	if maybe() {
 		req.ReasoningEffort = word()
+		req.ThinkingBudget = new(r.IntN(3))
 		req.Extra = map[string]json.RawMessage{"user": raw(`"<>"`), "x-" + word(): raw(fmt.Sprint(r.IntN(9)))}
 	}
 	return req

@@ -68,6 +68,21 @@ const checks = {
     assert.equal(m.object, 'model');
   },
 
+  // The client asks for base64 unless told otherwise, and decodes it.
+  async 'embeddings.create'() {
+    const input = ['你好', '怎么退货?'];
+    const packed = await client.embeddings.create({ model, input });
+    const plain = await client.embeddings.create({ model, input, encoding_format: 'float' });
+    for (const [i, e] of packed.data.entries()) {
+      assert.equal(e.index, i);
+      assert.ok(e.embedding.length > 1, 'the vector is empty');
+      assert.equal(e.embedding.length, plain.data[i].embedding.length);
+      const dot = e.embedding.reduce((sum, x, j) => sum + x * plain.data[i].embedding[j], 0);
+      assert.ok(Math.abs(dot - 1) < 1e-3, `base64 and float point ${dot} alike`);
+    }
+    assert.ok(packed.usage.prompt_tokens > 0 && packed.usage.total_tokens === packed.usage.prompt_tokens);
+  },
+
   async 'chat.completions.create'() {
     const answer = await client.chat.completions.create(question);
     complete(answer);

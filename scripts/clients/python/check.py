@@ -39,6 +39,17 @@ class Checks:
     def models_retrieve(self):
         assert self._client.models.retrieve(self._model).id == self._model
 
+    def embeddings(self):
+        # The client asks for base64 unless told otherwise, and decodes it.
+        texts = ["你好", "怎么退货?"]
+        packed = self._client.embeddings.create(model=self._model, input=texts)
+        plain = self._client.embeddings.create(model=self._model, input=texts, encoding_format="float")
+        for i, (a, b) in enumerate(zip(packed.data, plain.data, strict=True)):
+            assert a.index == i and len(a.embedding) == len(b.embedding) > 1
+            dot = sum(x * y for x, y in zip(a.embedding, b.embedding))
+            assert abs(dot - 1) < 1e-3, f"base64 and float point {dot} alike"
+        assert packed.usage.prompt_tokens == packed.usage.total_tokens > 0
+
     def create(self):
         answer = self._client.chat.completions.create(**self._question)
         self._complete(answer)

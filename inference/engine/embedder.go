@@ -1,0 +1,401 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"bendi/chat"
+)
+
+const (
+	// packTokens is how many tokens of several inputs make one batch; a longer
+	// input is alone. Each token attends to the cells of all of them, most of
+	// which are masked, so larger batches cost more than they save.
+	packTokens = 512
+
+	// packInputs is how many inputs one batch may hold.
+	packInputs = 64
+
+	// maxEmbedJobs is how many requests may wait.
+	maxEmbedJobs = 512
+)
+
+// An embedder computes what a model makes of whole inputs: a vector of each,
+// or a score of each pair. It has a llama context of its own, so the loop that
+// chats does not notice it but by sharing the processors. The context is made
+// at the first request, as large as that needs, and again for a longer input.
+//
+// One goroutine touches the context. It takes the inputs of all waiting
+// requests in turn, so that one of thousands does not keep out the others.
+type embedder struct {
+	model    llama.Model
+	adapters []llama.AdapterLora
+	threads  int
+	window   int // most tokens of an input
+	pooling  llama.PoolingType
+	width    int  // numbers of a result
+	most     int  // inputs of a batch
+	only     bool // the model does not chat
+
+	inbox   chan *embedJob
+	quit    chan struct{}
+	done    chan struct{} // closed when the goroutine has ended
+	pending atomic.Int64
+	life    sync.Mutex // guards what follows
+	started bool
+	closed  bool
+
+	// The rest is the goroutine's own.
+	ctx    llama.Context
+	mem    llama.Memory // 0: the model keeps none
+	batch  llama.Batch
+	pool   llama.Threadpool
+	room   int // tokens of the context; 0: there is none
+	active int // the adapter that the context has on
+	jobs   []*embedJob
+}
+
+// An embedJob is a request in tokens.
+type embedJob struct {
+	ctx     context.Context
+	adapter int
+	inputs  [][]llama.Token
+	results [][]float32 // by input
+	next    int         // the first input that is in no batch yet
+	left    int         // inputs without a result
+	ended   bool
+	done    chan error // gets one
+}
+
+// A place is where an input is in a batch: that of its sequence.
+type place struct {
+	job   *embedJob
+	index int
+}
+
+func newEmbedder(model llama.Model, adapters []llama.AdapterLora, threads, window int) *embedder {
+	m := &embedder{
+		model: model, adapters: adapters, threads: threads, window: window, pooling: poolingOf(model), only: embedsOnly(model),
+		inbox: make(chan *embedJob), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	m.width = int(llama.ModelNEmbdOut(model))
+	if m.pooling == llama.PoolingTypeRank {
+		m.width = max(1, int(llama.ModelNClsOut(model)))
+	}
+	m.most = packInputs
+	if llama.ModelIsRecurrent(model) || llama.ModelIsHybrid(model) {
+		m.most = 1 // a state for each sequence would be large
+	}
+	if !causal(model) { // its positions end where its training did
+		m.window = min(window, int(llama.ModelNCtxTrain(model)))
+	}
+	return m
+}
+
+// architectureKey returns the value of a key that begins with the name of the
+// model's architecture.
+func architectureKey(model llama.Model, key string) (string, bool) {
+	arch, _ := llama.ModelMetaValStr(model, "general.architecture")
+	return llama.ModelMetaValStr(model, arch+"."+key)
+}
+
+// causal reports whether a token sees only those before it.
+func causal(model llama.Model) bool {
+	value, ok := architectureKey(model, "attention.causal")
+	return !ok || value != "false"
+}
+
+// poolingOf returns how the vectors of an input's tokens become one: as the
+// file says, else their mean.
+func poolingOf(model llama.Model) llama.PoolingType {
+	value, _ := architectureKey(model, "pooling_type")
+	if n, err := strconv.Atoi(value); err == nil && n > int(llama.PoolingTypeNone) && n <= int(llama.PoolingTypeRank) {
+		return llama.PoolingType(n)
+	}
+	return llama.PoolingTypeMean
+}
+
+// embedsOnly reports whether a model was made for vectors or scores, and does
+// not chat.
+func embedsOnly(model llama.Model) bool {
+	_, pools := architectureKey(model, "pooling_type")
+	return pools || !causal(model)
+}
+
+// noLoop returns the loop of a model that does not chat. It takes nothing, and
+// waits for its end.
+func noLoop() *loop {
+	return &loop{quit: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}), tree: newPrefixTree()}
+}
+
+// warmUp computes one token, so that a model that cannot is known at once.
+func (m *embedder) warmUp() error {
+	_, err := m.run(context.Background(), 0, [][]llama.Token{{0}})
+	return err
+}
+
+// run returns a result for each input. An input has at least one token and at
+// most window, each of the vocabulary.
+func (m *embedder) run(ctx context.Context, adapter int, inputs [][]llama.Token) ([][]float32, error) {
+	if m.pending.Add(1) > maxEmbedJobs {
+		m.pending.Add(-1)
+		return nil, &chat.Error{
+			Kind: chat.Unavailable, RetryAfter: time.Second,
+			Msg: fmt.Sprintf("%d requests for embeddings wait already: try again in 1 s", maxEmbedJobs),
+		}
+	}
+	defer m.pending.Add(-1)
+	if !m.start() {
+		return nil, m.gone()
+	}
+	j := &embedJob{
+		ctx: ctx, adapter: adapter, inputs: inputs,
+		results: make([][]float32, len(inputs)), left: len(inputs), done: make(chan error, 1),
+	}
+	select {
+	case m.inbox <- j:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-m.done:
+		return nil, m.gone()
+	}
+	select {
+	case err := <-j.done:
+		if err != nil {
+			return nil, err
+		}
+		return j.results, nil
+	case <-ctx.Done(): // its inputs are left out of the next batch
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (m *embedder) gone() error {
+	return &chat.Error{Kind: chat.Unavailable, Code: chat.CodeEngineFailed, Msg: "the engine has ended: ask again", RetryAfter: time.Second}
+}
+
+// start starts the goroutine, once. It reports false after close.
+func (m *embedder) start() bool {
+	m.life.Lock()
+	defer m.life.Unlock()
+	if !m.started && !m.closed {
+		m.started = true
+		go m.serve()
+	}
+	return !m.closed
+}
+
+// close ends every request with an error and frees the context.
+func (m *embedder) close() {
+	m.life.Lock()
+	started := m.started
+	if !m.closed {
+		m.closed = true
+		close(m.quit)
+	}
+	m.life.Unlock()
+	if started {
+		<-m.done
+	}
+}
+
+// serve computes until close.
+func (m *embedder) serve() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer func() {
+		m.free()
+		for _, j := range m.jobs {
+			j.done <- m.gone()
+		}
+		close(m.done)
+	}()
+	for m.receive() {
+		if places := m.pack(); len(places) > 0 {
+			m.deliver(places, m.compute(places))
+		}
+	}
+}
+
+// receive takes in what has arrived. With nothing to do it waits. It reports
+// false when the embedder is to end.
+func (m *embedder) receive() bool {
+	if len(m.jobs) == 0 {
+		select {
+		case j := <-m.inbox:
+			m.jobs = append(m.jobs, j)
+		case <-m.quit:
+			return false
+		}
+	}
+	for {
+		select {
+		case j := <-m.inbox:
+			m.jobs = append(m.jobs, j)
+		case <-m.quit:
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+// pack chooses what to compute next: an input of each request in turn, of
+// those with the adapter of the first, until the batch is full. Each time
+// another request is the first, so a long input finds its turn as well.
+func (m *embedder) pack() []place {
+	m.jobs = slices.DeleteFunc(m.jobs, func(j *embedJob) bool { return j.ctx.Err() != nil })
+	if len(m.jobs) == 0 {
+		return nil
+	}
+	var places []place
+	for size, more := 0, true; more; {
+		more = false
+		for _, j := range m.jobs {
+			if j.adapter != m.jobs[0].adapter || j.next == len(j.inputs) {
+				continue
+			}
+			n := len(j.inputs[j.next])
+			if len(places) > 0 && (size+n > packTokens || len(places) == m.most) {
+				continue
+			}
+			places = append(places, place{j, j.next})
+			size += n
+			j.next++
+			more = true
+		}
+	}
+	m.jobs = append(m.jobs[1:], m.jobs[0])
+	return places
+}
+
+// deliver ends the requests that have all their results, and those that err
+// struck.
+func (m *embedder) deliver(places []place, err error) {
+	for _, p := range places {
+		p.job.left--
+		if (p.job.left == 0 || err != nil) && !p.job.ended {
+			p.job.ended = true
+			p.job.done <- err
+		}
+	}
+	m.jobs = slices.DeleteFunc(m.jobs, func(j *embedJob) bool { return j.ended })
+}
+
+// compute fills in the results of the inputs.
+func (m *embedder) compute(places []place) error {
+	tokens := 0
+	for _, p := range places {
+		tokens += len(p.job.inputs[p.index])
+	}
+	if err := m.prepare(tokens); err != nil {
+		return err
+	}
+	if err := m.choose(places[0].job.adapter); err != nil {
+		return err
+	}
+	m.batch.Clear()
+	for seq, p := range places {
+		id := []llama.SeqId{llama.SeqId(seq)}
+		for pos, token := range p.job.inputs[p.index] {
+			if err := m.batch.Add(token, llama.Pos(pos), id, true); err != nil {
+				panic(err) // the context has room for all
+			}
+		}
+	}
+	if m.mem != 0 {
+		if err := llama.MemoryClear(m.mem, false); err != nil {
+			return err
+		}
+	}
+	if ret, err := llama.Decode(m.ctx, m.batch); ret != 0 || err != nil {
+		m.free() // whatever is wrong with it
+		return fmt.Errorf("llama_decode returned %d for %d inputs of %d tokens, %v", ret, len(places), tokens, err)
+	}
+	for seq, p := range places {
+		result, err := llama.GetEmbeddingsSeq(m.ctx, llama.SeqId(seq), int32(m.width))
+		if err != nil || result == nil {
+			return fmt.Errorf("no embedding for sequence %d of %d: %v", seq, len(places), err)
+		}
+		for _, x := range result {
+			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+				return fmt.Errorf("the embedding of an input of %d tokens is not finite", len(p.job.inputs[p.index]))
+			}
+		}
+		p.job.results[p.index] = slices.Clone(result)
+	}
+	return nil
+}
+
+// prepare sees to a context that holds so many tokens. All of a batch have to
+// be computed at once, or those of one input would be pooled apart.
+func (m *embedder) prepare(tokens int) error {
+	if tokens <= m.room {
+		return nil
+	}
+	m.free()
+	room := packTokens
+	for room < tokens {
+		room *= 2
+	}
+	room = min(room, max(packTokens, m.window))
+	p := llama.ContextDefaultParams()
+	p.NCtx, p.NBatch, p.NUbatch = uint32(room), uint32(room), uint32(room)
+	p.NSeqMax = uint32(m.most)
+	p.NThreads, p.NThreadsBatch = int32(m.threads), int32(m.threads)
+	p.KVUnified, p.SwaFull, p.NoPerf = 1, 0, 1
+	p.Embeddings, p.PoolingType = 1, m.pooling
+	ctx, err := llama.InitFromModel(m.model, p)
+	if err != nil || ctx == 0 {
+		return &chat.Error{
+			Kind: chat.Unavailable,
+			Msg:  fmt.Sprintf("there is no memory for inputs of %d tokens now: send shorter ones, or lower the model's context, cache or slots", tokens),
+			Err:  err,
+		}
+	}
+	m.ctx, m.room, m.active = ctx, room, 0
+	m.mem, _ = llama.GetMemory(ctx)
+	m.batch = llama.BatchInit(int32(room), 0, 1)
+	pool := llama.ThreadpoolParamsDefault(int32(m.threads))
+	if m.pool, err = llama.ThreadpoolNew(&pool); err == nil {
+		llama.AttachThreadpool(ctx, uintptr(m.pool), uintptr(m.pool))
+	}
+	return nil
+}
+
+// choose turns an adapter on, and the others off.
+func (m *embedder) choose(adapter int) error {
+	if adapter == m.active {
+		return nil
+	}
+	scales := make([]float32, len(m.adapters))
+	if adapter > 0 {
+		scales[adapter-1] = 1
+	}
+	if ret := llama.SetAdaptersLora(m.ctx, m.adapters, scales); ret != 0 {
+		m.free()
+		return fmt.Errorf("llama_set_adapters_lora returned %d", ret)
+	}
+	m.active = adapter
+	return nil
+}
+
+// free frees the context, if there is one.
+func (m *embedder) free() {
+	if m.room == 0 {
+		return
+	}
+	llama.Free(m.ctx)
+	llama.ThreadpoolFree(m.pool)
+	llama.BatchFree(m.batch)
+	m.ctx, m.mem, m.pool, m.room = 0, 0, 0, 0
+}

@@ -1,0 +1,122 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"bendi/chat"
+	"bendi/openaicompat/wire"
+)
+
+// maxWhole bounds the bytes of an answer that is one body. The vectors of 2048
+// inputs in 16384 dimensions take 171 MiB of base64.
+const maxWhole = 256 << 20
+
+// Embed has the server embed the inputs of req.
+func (m *Model) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
+	return whole(ctx, m, "/embeddings", req.ID, func() ([]byte, error) { return wire.EncodeEmbed(req) },
+		func(body []byte) (*chat.Embeddings, error) { return wire.DecodeEmbeddings(body, len(req.Inputs)) })
+}
+
+// Rerank has the server score the documents of req.
+func (m *Model) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
+	return whole(ctx, m, "/rerank", req.ID, func() ([]byte, error) { return wire.EncodeRerank(req) },
+		func(body []byte) (*chat.Ranking, error) { return wire.DecodeRanking(body, req) })
+}
+
+// Tokenize has the server tokenize a text. Of the servers there are, few can
+// below their base URL.
+func (m *Model) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
+	return whole(ctx, m, "/tokenize", req.ID, func() ([]byte, error) { return wire.EncodeTokenize(req) },
+		func(body []byte) (*chat.Tokens, error) {
+			tokens, err := wire.DecodeTokens(body)
+			return &chat.Tokens{Tokens: tokens}, err
+		})
+}
+
+// Detokenize has the server turn tokens into text.
+func (m *Model) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*chat.Text, error) {
+	return whole(ctx, m, "/detokenize", req.ID, func() ([]byte, error) { return wire.EncodeDetokenize(req) },
+		func(body []byte) (*chat.Text, error) {
+			text, err := wire.DecodeText(body)
+			return &chat.Text{Text: text}, err
+		})
+}
+
+// whole asks for an answer that is one body.
+func whole[T any](ctx context.Context, m *Model, path, id string, encode func() ([]byte, error), decode func([]byte) (*T, error)) (*T, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(errLeft)
+	out, err := func() (*T, error) {
+		body, err := encode()
+		if err != nil {
+			return nil, err
+		}
+		if body, err = m.fetch(ctx, cancel, path, id, body); err != nil {
+			return nil, err
+		}
+		out, err := decode(body)
+		if err != nil && holdsError(body) {
+			e := wire.DecodeError(0, body)
+			e.Kind = chat.BadBackend // it said that all was well
+			return nil, e
+		}
+		return out, err
+	}()
+	if err == nil {
+		return out, nil
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx) // whatever broke, this is why
+	}
+	return nil, fmt.Errorf("backend %s: %w", m.name, err)
+}
+
+// fetch posts a body and returns that of the answer.
+func (m *Model) fetch(ctx context.Context, cancel context.CancelCauseFunc, path, id string, body []byte) ([]byte, error) {
+	res, err := m.post(ctx, m.base+path, "application/json", id, body)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	limit := int64(maxWhole + 1)
+	if res.StatusCode != http.StatusOK {
+		limit = maxOther
+	}
+	text, err := io.ReadAll(io.LimitReader(newIdleReader(res.Body, m.idle, cancel), limit))
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	encoding := res.Header.Get("Content-Encoding")
+	switch {
+	case err != nil:
+		return nil, brokenOff(err)
+	case len(text) > maxWhole:
+		return nil, chat.Errorf(chat.BadBackend, "the backend sent more than %d bytes", maxWhole)
+	case res.StatusCode != http.StatusOK:
+		return nil, ours(refused(res, text))
+	case media != "application/json" || encoding != "" && encoding != "identity":
+		return nil, chat.Errorf(chat.BadBackend, "the backend answered with the content type %q, encoded %q, where JSON was asked for", media, encoding)
+	}
+	return text, nil
+}
+
+// refused returns the error of a response that is one. A path that the server
+// does not have is something that it cannot do.
+func refused(res *http.Response, text []byte) *chat.Error {
+	e := wire.DecodeError(res.StatusCode, text)
+	e.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
+	noModel := e.Code == chat.CodeModelNotFound || e.Param == "model"
+	if res.StatusCode == http.StatusNotFound && !noModel ||
+		res.StatusCode == http.StatusMethodNotAllowed || res.StatusCode == http.StatusNotImplemented {
+		return &chat.Error{
+			Kind: chat.Invalid, Code: chat.CodeUnsupported, Param: "model",
+			Msg: "the backend of this model cannot do this; name a model that can",
+			Err: errors.New(e.Msg),
+		}
+	}
+	return e
+}

@@ -1,0 +1,80 @@
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"bendi/openaicompat"
+)
+
+// A Gateway holds the metrics of a gateway. It is an [openaicompat.Observer].
+type Gateway struct {
+	registry *prometheus.Registry
+	workers  map[string]Worker // by model id
+
+	requests, gone  *prometheus.CounterVec
+	running         *prometheus.GaugeVec
+	first, duration *prometheus.HistogramVec
+}
+
+// NewGateway returns the metrics of a gateway of that version over workers, by
+// the ids of their models.
+func NewGateway(version string, workers map[string]Worker) *Gateway {
+	g := &Gateway{registry: prometheus.NewRegistry(), workers: workers}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return register(g.registry, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
+	}
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return register(g.registry, prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"route", "backend", "model"}))
+	}
+	g.requests = counter("bendi_http_requests_total", "Requests that have ended, by the status they ended with.", "route", "backend", "model", "status")
+	g.gone = counter("bendi_http_client_gone_total", "Requests whose client left before the end.", "route", "backend", "model")
+	g.running = register(g.registry, prometheus.NewGaugeVec(
+		prometheus.GaugeOpts{Name: "bendi_http_requests_in_flight", Help: "Requests being answered."}, []string{"route"}))
+	g.first = histogram("bendi_http_time_to_first_token_seconds", "From a request to the first piece of its streamed answer.", firstTokenBuckets)
+	g.duration = histogram("bendi_http_request_duration_seconds", "From a request to the end of its whole answer.", latencyBuckets)
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "bendi_build_info", Help: "Which program this is; always 1.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	g.registry.MustRegister(info, workerCollector{workers},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return g
+}
+
+// Enter counts a request as running until leave is called.
+func (g *Gateway) Enter(route string) (leave func()) {
+	running := g.running.WithLabelValues(route)
+	running.Inc()
+	return running.Dec
+}
+
+// Ended counts a request. The times are of whole answers alone: how soon a
+// request was refused says nothing of how long one has to wait.
+func (g *Gateway) Ended(o openaicompat.Outcome) {
+	g.requests.WithLabelValues(o.Route, o.Backend, o.Model, strconv.Itoa(o.Status)).Inc()
+	if o.Status == openaicompat.StatusGone {
+		g.gone.WithLabelValues(o.Route, o.Backend, o.Model).Inc()
+	}
+	if o.Route == "" || o.Status != http.StatusOK {
+		return
+	}
+	seconds(g.duration.WithLabelValues(o.Route, o.Backend, o.Model), o.Duration)
+	if o.Stream && o.FirstToken > 0 {
+		seconds(g.first.WithLabelValues(o.Route, o.Backend, o.Model), o.FirstToken)
+	}
+}
+
+// Handler serves the metrics of the gateway and of its workers. A worker that
+// does not answer shows in them, and never keeps them from being served.
+func (g *Gateway) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		all := append(prometheus.Gatherers{g.registry}, scrape(r.Context(), g.workers)...)
+		promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,127 @@
+package metrics
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// A Worker is a supervised worker process.
+type Worker interface {
+	// Ready returns nil when the worker can answer.
+	Ready() error
+	// Restarts returns how often it had to be started again.
+	Restarts() int
+	// Get returns what the worker serves at a path.
+	Get(ctx context.Context, path string) ([]byte, error)
+}
+
+// scrapeTimeout is how long all workers together have for their metrics. It is
+// well below the 10 seconds that Prometheus waits for ours.
+const scrapeTimeout = time.Second
+
+// scrape fetches the metrics of all workers at once, and whether each answered.
+func scrape(ctx context.Context, workers map[string]Worker) []prometheus.Gatherer {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	ids := slices.Sorted(maps.Keys(workers))
+	fetched := make([]prometheus.Gatherer, len(ids))
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		wg.Go(func() {
+			families, err := fetch(ctx, workers[id])
+			up := 1.0
+			if err != nil {
+				families, up = nil, 0
+			}
+			fetched[i] = gathered(append(label(families, id), isUp(id, up)))
+		})
+	}
+	wg.Wait()
+	return fetched
+}
+
+// fetch returns the metrics of a worker. They are all ours, or it is not one of
+// our workers.
+func fetch(ctx context.Context, w Worker) ([]*dto.MetricFamily, error) {
+	text, err := w.Get(ctx, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	byName, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	if len(byName) == 0 {
+		return nil, errors.New("the worker has no metrics")
+	}
+	var families []*dto.MetricFamily
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		if !strings.HasPrefix(name, "bendi_") {
+			return nil, fmt.Errorf("the worker has a metric %s", name)
+		}
+		families = append(families, byName[name])
+	}
+	return families, nil
+}
+
+// label gives metrics that are of the worker as a whole the id of its model.
+func label(families []*dto.MetricFamily, id string) []*dto.MetricFamily {
+	for _, f := range families {
+		for _, m := range f.Metric {
+			if !slices.ContainsFunc(m.Label, func(l *dto.LabelPair) bool { return l.GetName() == "model" }) {
+				m.Label = append(m.Label, &dto.LabelPair{Name: new("model"), Value: new(id)})
+			}
+		}
+	}
+	return families
+}
+
+// isUp is the metric that says whether a worker answered.
+func isUp(id string, up float64) *dto.MetricFamily {
+	return &dto.MetricFamily{
+		Name: new("bendi_worker_up"), Help: new("Whether the worker gave its metrics."), Type: new(dto.MetricType_GAUGE),
+		Metric: []*dto.Metric{{Label: []*dto.LabelPair{{Name: new("model"), Value: new(id)}}, Gauge: &dto.Gauge{Value: new(up)}}},
+	}
+}
+
+// gathered is a Gatherer of what has been gathered before.
+func gathered(families []*dto.MetricFamily) prometheus.Gatherer {
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil })
+}
+
+var (
+	workerReady    = prometheus.NewDesc("bendi_worker_ready", "Whether the worker can answer.", []string{"model"}, nil)
+	workerRestarts = prometheus.NewDesc("bendi_worker_restarts_total", "How often the worker had to be started again.", []string{"model"}, nil)
+)
+
+// A workerCollector tells what the supervisors know of their workers.
+type workerCollector struct{ workers map[string]Worker }
+
+func (c workerCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- workerReady
+	ch <- workerRestarts
+}
+
+func (c workerCollector) Collect(ch chan<- prometheus.Metric) {
+	for id, w := range c.workers {
+		ready := 0.0
+		if w.Ready() == nil {
+			ready = 1
+		}
+		ch <- prometheus.MustNewConstMetric(workerReady, prometheus.GaugeValue, ready, id)
+		ch <- prometheus.MustNewConstMetric(workerRestarts, prometheus.CounterValue, float64(w.Restarts()), id)
+	}
+}

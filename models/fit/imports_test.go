@@ -1,0 +1,11 @@
+package fit_test
+
+import (
+	"testing"
+
+	"bendi/internal/deptest"
+)
+
+func TestImports(t *testing.T) {
+	deptest.StandardLibraryOnly(t, "bendi/models/gguf", "bendi/models/load")
+}

@@ -1,0 +1,123 @@
+package fit
+
+import (
+	"fmt"
+
+	"bendi/models/gguf"
+	"bendi/models/load"
+)
+
+// A shape is what of a model decides how much memory it takes beside its
+// weights.
+type shape struct {
+	layers, trained int
+	width, ff       int64
+	heads           []int64 // of each layer
+	kvHeads         []int64 // of each layer; 0 for one without attention
+	keyLen, valLen  int64   // of a head
+	vocabulary      int64
+	oneLatent       bool // multi-head latent attention keeps one vector for keys and values
+}
+
+// readShape reads the shape from a model's metadata.
+func readShape(f *gguf.File) shape {
+	arch, _ := f.String("general.architecture")
+	number := func(key string) int64 {
+		n, _ := f.Uint(arch + "." + key)
+		return int64(min(n, 1<<40))
+	}
+	s := shape{layers: int(min(number("block_count"), 1<<16)), trained: int(number("context_length")), width: number("embedding_length")}
+	s.heads = perLayer(f, arch+".attention.head_count", s.layers, nil)
+	s.kvHeads = perLayer(f, arch+".attention.head_count_kv", s.layers, s.heads)
+	most := int64(1)
+	for _, h := range s.heads {
+		most = max(most, h)
+	}
+	s.keyLen = orElse(number("attention.key_length"), s.width/most)
+	s.valLen = orElse(number("attention.value_length"), s.width/most)
+	_, s.oneLatent = f.Uint(arch + ".attention.key_length_mla")
+	for _, n := range perLayer(f, arch+".feed_forward_length", s.layers, nil) {
+		s.ff = max(s.ff, n)
+	}
+	experts := number("expert_feed_forward_length")*number("expert_used_count") + number("expert_shared_feed_forward_length")
+	s.ff = max(s.ff, experts)
+	if tokens, ok := f.Array("tokenizer.ggml.tokens"); ok {
+		s.vocabulary = int64(tokens.Len)
+	}
+	return s
+}
+
+func orElse(n, other int64) int64 {
+	if n > 0 {
+		return n
+	}
+	return other
+}
+
+// perLayer reads a number that may be the same for all layers or one for each;
+// what is not said is as in other.
+func perLayer(f *gguf.File, key string, layers int, other []int64) []int64 {
+	list := make([]int64, layers)
+	copy(list, other)
+	if n, ok := f.Uint(key); ok {
+		for i := range list {
+			list[i] = int64(min(n, 1<<40))
+		}
+		return list
+	}
+	value, _ := f.Value(key)
+	switch v := value.(type) {
+	case []int32:
+		for i := range min(len(v), layers) {
+			list[i] = max(0, int64(v[i]))
+		}
+	case []uint32:
+		for i := range min(len(v), layers) {
+			list[i] = int64(v[i])
+		}
+	}
+	return list
+}
+
+// keys and values return how many numbers the cache keeps of a token in a
+// layer.
+func (s shape) keys(layer int) int64 { return s.kvHeads[layer] * s.keyLen }
+
+func (s shape) values(layer int) int64 {
+	if s.oneLatent {
+		return 0
+	}
+	return s.kvHeads[layer] * s.valLen
+}
+
+// check returns why the model cannot have a cache of that type.
+func (s shape) check(t load.CacheType) error {
+	if t.Quantized() && (s.keyLen%load.CacheBlock != 0 || s.valLen%load.CacheBlock != 0) {
+		return fmt.Errorf("cache_type %s needs heads of a multiple of %d numbers, this model's have %d and %d: write cache_type: f16",
+			t, load.CacheBlock, s.keyLen, s.valLen)
+	}
+	return nil
+}
+
+// compute returns the bytes of the buffer in which llama.cpp computes a batch:
+// the attention mask, and the largest of what lives at the same time in the
+// feed-forward part, the attention and the output.
+func (s shape) compute(cells, slots int64, flash bool) int64 {
+	residual := 4 * s.width * ubatch
+	feedForward := residual + 3*s.ff*ubatch
+	output := s.width*ubatch + s.vocabulary*slots
+	mask := 2 * cells * ubatch
+	var attention int64
+	for layer := range s.layers {
+		heads, kv := s.heads[layer], s.kvHeads[layer]
+		a := residual + (heads*s.keyLen+kv*(s.keyLen+s.valLen))*ubatch
+		if !flash {
+			a += cells * heads * ubatch
+		}
+		attention = max(attention, a)
+	}
+	if !flash {
+		mask *= 2
+	}
+	return mask + 4*max(feedForward, attention, output)
+}

@@ -1,0 +1,160 @@
+package wire
+
+import (
+	"encoding/json"
+	"unicode/utf8"
+
+	"bendi/chat"
+)
+
+// A TokenizeCall is a request with how its answer is to be delivered.
+type TokenizeCall struct {
+	Request *chat.TokenizeRequest
+	Pieces  bool // each token with its text
+}
+
+// DecodeTokenize reads the body of a request for the tokens of a text, in the
+// shape of llama.cpp's server; but names of control tokens are read as text
+// unless 'parse_special' is true. Its errors are *chat.Error of kind Invalid.
+func DecodeTokenize(body []byte) (*TokenizeCall, error) {
+	call := &TokenizeCall{Request: &chat.TokenizeRequest{}}
+	req := call.Request
+	err := decode(body, TokenizeExample, func(d *decoder, o object) {
+		req.Model = o.take("model").str()
+		req.Text = o.need("content").str()
+		req.AddSpecial = o.take("add_special").isTrue()
+		req.ParseSpecial = o.take("parse_special").isTrue()
+		call.Pieces = o.take("with_pieces").isTrue()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return call, nil
+}
+
+// EncodeTokenize writes the body that asks a server of this protocol for the
+// tokens of a text, with their pieces.
+func EncodeTokenize(req *chat.TokenizeRequest) ([]byte, error) {
+	return marshal(struct {
+		Model        string `json:"model,omitempty"`
+		Content      string `json:"content"`
+		AddSpecial   bool   `json:"add_special"`
+		ParseSpecial bool   `json:"parse_special"` // llama.cpp's server takes true for granted
+		Pieces       bool   `json:"with_pieces"`
+	}{req.Model, req.Text, req.AddSpecial, req.ParseSpecial, true})
+}
+
+type pieceBody struct {
+	ID    int             `json:"id"`
+	Piece json.RawMessage `json:"piece"` // a string, or an array of bytes where it is no whole runes
+}
+
+// EncodeTokens writes the body of an answer.
+func EncodeTokens(tokens []chat.Token, pieces bool) ([]byte, error) {
+	if !pieces {
+		ids := make([]int, len(tokens))
+		for i, t := range tokens {
+			ids[i] = t.ID
+		}
+		return marshal(map[string][]int{"tokens": ids})
+	}
+	bodies := make([]pieceBody, len(tokens))
+	for i, t := range tokens {
+		raw, err := piece(t.Piece)
+		if err != nil {
+			return nil, err
+		}
+		bodies[i] = pieceBody{t.ID, raw}
+	}
+	return marshal(map[string][]pieceBody{"tokens": bodies})
+}
+
+func piece(b []byte) (json.RawMessage, error) {
+	if utf8.Valid(b) {
+		return marshal(string(b))
+	}
+	numbers := make([]int, len(b)) // a []byte would become base64
+	for i, c := range b {
+		numbers[i] = int(c)
+	}
+	return marshal(numbers)
+}
+
+// DecodeTokens reads an answer, with pieces or without.
+func DecodeTokens(body []byte) ([]chat.Token, error) {
+	nonsense := func(err error) error {
+		return &chat.Error{Kind: chat.BadBackend, Msg: "The backend sent tokens that are not JSON of this protocol.", Err: err}
+	}
+	var answer struct {
+		Tokens []json.RawMessage `json:"tokens"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Tokens == nil {
+		return nil, nonsense(err)
+	}
+	tokens := make([]chat.Token, len(answer.Tokens))
+	for i, raw := range answer.Tokens {
+		t := &tokens[i]
+		if json.Unmarshal(raw, &t.ID) == nil {
+			continue
+		}
+		var b pieceBody
+		if err := json.Unmarshal(raw, &b); err != nil {
+			return nil, nonsense(err)
+		}
+		t.ID = b.ID
+		var text string
+		var numbers []uint16
+		switch {
+		case len(b.Piece) == 0:
+		case json.Unmarshal(b.Piece, &text) == nil:
+			t.Piece = []byte(text)
+		default:
+			if err := json.Unmarshal(b.Piece, &numbers); err != nil {
+				return nil, nonsense(err)
+			}
+			for _, n := range numbers {
+				t.Piece = append(t.Piece, byte(n))
+			}
+		}
+	}
+	return tokens, nil
+}
+
+// DecodeDetokenize reads the body of a request for the text of tokens. Its
+// errors are *chat.Error of kind Invalid.
+func DecodeDetokenize(body []byte) (*chat.DetokenizeRequest, error) {
+	req := &chat.DetokenizeRequest{}
+	err := decode(body, DetokenizeExample, func(d *decoder, o object) {
+		req.Model = o.take("model").str()
+		req.Tokens = d.tokens(o.need("tokens"))
+		req.Special = o.take("special").isTrue()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+// EncodeDetokenize writes the body that asks a server of this protocol for the
+// text of tokens.
+func EncodeDetokenize(req *chat.DetokenizeRequest) ([]byte, error) {
+	return marshal(struct {
+		Model   string `json:"model,omitempty"`
+		Tokens  []int  `json:"tokens"`
+		Special bool   `json:"special,omitempty"`
+	}{req.Model, req.Tokens, req.Special})
+}
+
+// EncodeText writes the body of an answer.
+func EncodeText(text string) ([]byte, error) { return marshal(map[string]string{"content": text}) }
+
+// DecodeText reads an answer.
+func DecodeText(body []byte) (string, error) {
+	var answer struct {
+		Content *string `json:"content"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Content == nil {
+		return "", &chat.Error{Kind: chat.BadBackend, Msg: "The backend sent a text of tokens that is not JSON of this protocol.", Err: err}
+	}
+	return *answer.Content, nil
+}
