@@ -26,18 +26,18 @@ func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, erro
 			return context.Cause(ctx)
 		case s = <-j.out.ring:
 		}
-		if s.err != nil {
-			return s.err
-		}
 		c := choices[s.choice]
 		if c.ended {
 			continue // a stop string ended it before the loop could know
 		}
+		if s.err != nil {
+			return s.err
+		}
 		var events []chat.Event
+		if s.choice == 0 { // the others share its prompt
+			usage.CachedTokens = s.cached
+		}
 		if s.finish != "" {
-			if s.choice == 0 { // the others share its prompt
-				usage.CachedTokens = s.cached
-			}
 			events = c.close(s.finish)
 		} else {
 			usage.CompletionTokens++
@@ -47,6 +47,7 @@ func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, erro
 			events = c.push(s)
 		}
 		if c.ended {
+			j.end[s.choice](errAnswered)
 			if open--; open == 0 {
 				events[len(events)-1].Usage = &usage
 			}

@@ -23,6 +23,7 @@ func said(t *testing.T, d dialect.Dialect, j *job, finish chat.Finish, tokens ..
 		j.out.put(step{token: llama.Token(i)})
 	}
 	j.out.put(step{finish: finish})
+	j.end = []context.CancelCauseFunc{func(error) {}}
 	e := &Engine{vocab: v, dialect: d}
 	seq := func(yield func(chat.Event, error) bool) {
 		if err := e.answer(context.Background(), j, yield); err != nil {

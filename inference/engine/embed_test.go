@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"bendi/chat"
 	"bendi/chat/chattest"
@@ -241,4 +242,41 @@ func TestSpecialTokens(t *testing.T) {
 			t.Errorf("special = %v: %q, %v, want %q", shown, out.Text, err, want)
 		}
 	}
+}
+
+// Whatever a text is, the pieces of its tokens are that text, its vector has
+// the length 1, and so has that of any tokens; or the client is told why not.
+func FuzzInputs(f *testing.F) {
+	e := openDemo(f, Config{Context: 256})
+	for _, s := range []string{"", "怎么退货?", "a\x00", "\xff\xfe", "<|im_end|>", "  \n\t ", "\u200d👩‍👩‍👧", strings.Repeat("x", 300), strings.Repeat("\u0301", 50)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out, err := e.Tokenize(t.Context(), &chat.TokenizeRequest{Text: s})
+		if err == nil {
+			var b strings.Builder
+			for _, tok := range out.Tokens {
+				b.Write(tok.Piece)
+			}
+			if utf8.ValidString(s) && b.String() != s {
+				t.Errorf("the pieces of %q are %q", s, b.String())
+			}
+		} else if !strings.Contains(s, "\x00") {
+			t.Errorf("%q: %v", s, err)
+		}
+		ids := make([]int, len(s))
+		for i := range ids {
+			ids[i] = int(s[i]) * 7 % e.vocab.size()
+		}
+		for _, in := range []chat.Input{{Text: s}, {Tokens: ids}} {
+			out, err := e.Embed(t.Context(), &chat.EmbedRequest{Inputs: []chat.Input{in}})
+			if refusal, ok := errors.AsType[*chat.Error](err); err != nil && !(ok && refusal.Kind == chat.Invalid) {
+				t.Errorf("%q: %v", s, err)
+			} else if err == nil {
+				if n := chattest.Cosine(out.Vectors[0], out.Vectors[0]); n < 0.999 {
+					t.Errorf("%q: %v", s, n)
+				}
+			}
+		}
+	})
 }

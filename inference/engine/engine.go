@@ -234,12 +234,7 @@ func (e *Engine) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 			err = e.loop.submit(ctx, j.sequences(ctx, arrived))
 		}
 		if err == nil {
-			err = e.answer(ctx, j, func(ev chat.Event, err error) bool {
-				if ev.Usage != nil {
-					cancel(errAnswered) // the loop may not know that this was the last
-				}
-				return yield(ev, err)
-			})
+			err = e.answer(ctx, j, yield)
 		}
 		if err != nil {
 			yield(chat.Event{}, err)
@@ -261,6 +256,10 @@ type job struct {
 	limits   *constraint // of the text; nil: none
 	think    *thinking   // of the reasoning; nil: none
 	out      *output
+
+	// end ends a choice that is whole, which the loop may not know: a stop
+	// string is its reader's business.
+	end []context.CancelCauseFunc
 }
 
 // prepare turns a request into a job.
@@ -327,9 +326,12 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 func (j *job) sequences(ctx context.Context, arrived time.Time) []*sequence {
 	seqs := make([]*sequence, j.out.choices)
 	s := j.sampling
+	j.end = make([]context.CancelCauseFunc, len(seqs))
 	for i := range seqs {
+		var own context.Context
+		own, j.end[i] = context.WithCancelCause(ctx)
 		seqs[i] = &sequence{
-			ctx: ctx, key: j.key, choice: i, budget: j.budget, report: j.report, out: j.out,
+			ctx: own, key: j.key, choice: i, budget: j.budget, report: j.report, out: j.out,
 			limits:  j.limits.clone(),
 			think:   j.think.clone(),
 			sampler: newSampler(s, j.prompt),

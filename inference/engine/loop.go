@@ -91,11 +91,11 @@ type stats struct {
 }
 
 type loopConfig struct {
-	window, slots, cells, threads, queue int
-	adapters                             []llama.AdapterLora
-	names                                []string // of the models: the base, then each adapter's
-	observers                            []watch.Observer
-	options                              load.Options
+	slots, cells, threads, queue int
+	adapters                     []llama.AdapterLora
+	names                        []string // of the models: the base, then each adapter's
+	observers                    []watch.Observer
+	options                      load.Options
 }
 
 func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
@@ -602,7 +602,7 @@ func (l *loop) deliver(s *sequence) {
 	default:
 		s.tokens = append(s.tokens, d.token)
 		s.think.take(d.token, l.vocab.pieces[d.token])
-		s.out.put(step{choice: s.choice, token: d.token, logs: d.logs})
+		s.out.put(step{choice: s.choice, cached: s.progress.Cached, token: d.token, logs: d.logs})
 		l.noteToken(s)
 		switch whole := s.limits.take(l.vocab.pieces[d.token]); {
 		case whole:

@@ -214,3 +214,24 @@ func TestLogprobsGoWithTheText(t *testing.T) {
 		}
 	}
 }
+
+// A choice that a stop string ends gives up its slot while the others go on.
+func TestStopStringEndsOneChoice(t *testing.T) {
+	e := openDemo(t, Config{Slots: 4})
+	texts := answerOf(t, e, question("怎么退货?", func(r *chat.Request) { r.MaxTokens = 0 })).Text
+	word := string([]rune(texts[0])[4:6])
+	req := question("怎么退货?", func(r *chat.Request) { r.N, r.Stop = 3, []string{word} })
+	a, err := chattest.Collect(e.Chat(t.Context(), req), req.N)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range a.Finish {
+		if f != chat.Stop || strings.Contains(a.Text[i], word) {
+			t.Errorf("choice %d is %q (%s)", i, a.Text[i], f)
+		}
+	}
+	if a.Usage.CachedTokens != 0 && a.Usage.CachedTokens >= a.Usage.PromptTokens {
+		t.Errorf("the usage is %+v", a.Usage)
+	}
+	idle(t, e)
+}

@@ -63,7 +63,7 @@ type step struct {
 	token  llama.Token
 	logs   *logprobs
 	finish chat.Finish // of an end, unless err is set
-	cached int         // of an end: prompt tokens that needed no prefill
+	cached int         // prompt tokens that needed no prefill
 	err    error
 }
 

@@ -165,6 +165,7 @@ func (a *answer) usage(line []byte) error {
 type load struct {
 	answers []answer
 	took    time.Duration
+	busy    time.Duration // processor time that the server used
 }
 
 // together asks all at once.
@@ -180,7 +181,7 @@ func (s *server) inFlight(ctx context.Context, n int, requests []request) load {
 		next <- i
 	}
 	close(next)
-	begin := time.Now()
+	begin, busy := time.Now(), s.busy()
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
@@ -190,7 +191,7 @@ func (s *server) inFlight(ctx context.Context, n int, requests []request) load {
 		})
 	}
 	wg.Wait()
-	l.took = time.Since(begin)
+	l.took, l.busy = time.Since(begin), s.busy()-busy
 	return l
 }
 
@@ -227,12 +228,18 @@ func (l load) failed() error {
 }
 
 // perSecond returns how many tokens a second were generated.
-func (l load) perSecond() float64 {
+func (l load) perSecond() figure { return figure(float64(l.tokens()) / l.took.Seconds()) }
+
+// perToken returns the processor time of a token in milliseconds. Where the
+// machine has other things to do as well, it says more than perSecond.
+func (l load) perToken() figure { return figure(l.busy.Seconds() * 1000 / float64(l.tokens())) }
+
+func (l load) tokens() int {
 	n := 0
 	for _, a := range l.answers {
 		n += a.tokens
 	}
-	return float64(n) / l.took.Seconds()
+	return n
 }
 
 // each returns a time of each answer in milliseconds.

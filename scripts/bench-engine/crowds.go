@@ -39,7 +39,7 @@ func cancels(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		kept = append(kept, pair{figure(some.perSecond()), figure(stay.perSecond())})
+		kept = append(kept, pair{some.perSecond(), stay.perSecond()})
 	}
 	b.add(row{Suite: "cancels", What: "20 % leave, throughput", Unit: "tokens/s", Against: "all stay", Must: atLeast(0.95)}.compared(kept))
 	ours.stop()

@@ -25,7 +25,7 @@ func streams(ctx context.Context, b *bench) error {
 		return err
 	}
 	for _, n := range counts {
-		var bare, busy, theirs []pair
+		var bare, busy, theirs, theirBusy []pair
 		for range b.rounds {
 			spent := top.busy()
 			round, err := top.measure(n, in, out)
@@ -33,21 +33,19 @@ func streams(ctx context.Context, b *bench) error {
 				return err
 			}
 			spent = top.busy() - spent
-			used := ours.busy()
 			l := ours.together(ctx, prompts(n, in, out, nil))
 			if err := l.whole(in); err != nil {
 				return err
 			}
-			used = ours.busy() - used
-			bare = append(bare, pair{figure(l.perSecond()), figure(round.TokensPerSecond)})
-			tokens := float64(n * out)
-			busy = append(busy, pair{figure(used.Seconds() * 1000 / tokens), figure(spent.Seconds() * 1000 / tokens)})
+			bare = append(bare, pair{l.perSecond(), figure(round.TokensPerSecond)})
+			busy = append(busy, pair{l.perToken(), figure(spent.Seconds() * 1000 / float64(n*out))})
 			if other != nil {
 				o := other.together(ctx, prompts(n, in, out, nil))
 				if err := o.whole(in); err != nil {
 					return err
 				}
-				theirs = append(theirs, pair{figure(l.perSecond()), figure(o.perSecond())})
+				theirs = append(theirs, pair{l.perSecond(), o.perSecond()})
+				theirBusy = append(theirBusy, pair{l.perToken(), o.perToken()})
 			}
 		}
 		what := fmt.Sprintf("%d streams, %d in, %d out", n, in, out)
@@ -55,6 +53,7 @@ func streams(ctx context.Context, b *bench) error {
 		b.add(row{Suite: "streams", What: what + ", processor time", Unit: "ms/token", Against: "ceiling"}.compared(busy))
 		if other != nil {
 			b.add(row{Suite: "streams", What: what, Unit: "tokens/s", Against: "llama-server", Aim: atLeast(1.1)}.compared(theirs))
+			b.add(row{Suite: "streams", What: what + ", processor time", Unit: "ms/token", Against: "llama-server"}.compared(theirBusy))
 		}
 	}
 	return nil
@@ -82,7 +81,7 @@ func sampling(ctx context.Context, b *bench) error {
 	drawn := func(topK int) map[string]any {
 		return map[string]any{"temperature": 0.8, "top_p": 0.9, "top_k": topK}
 	}
-	var bare, without, theirs, theirsWithout []pair
+	var bare, without, theirs, theirsWithout, busy, busyWithout []pair
 	for range b.rounds {
 		round, err := top.measure(n, in, out)
 		if err != nil {
@@ -95,8 +94,8 @@ func sampling(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		bare = append(bare, pair{figure(with.perSecond()), figure(round.TokensPerSecond)})
-		without = append(without, pair{figure(off.perSecond()), figure(with.perSecond())})
+		bare = append(bare, pair{with.perSecond(), figure(round.TokensPerSecond)})
+		without = append(without, pair{off.perSecond(), with.perSecond()})
 		if other != nil {
 			o := other.together(ctx, prompts(n, in, out, drawn(40)))
 			// It is so slow without top_k that an eighth of the tokens says enough.
@@ -106,8 +105,10 @@ func sampling(ctx context.Context, b *bench) error {
 					return err
 				}
 			}
-			theirs = append(theirs, pair{figure(with.perSecond()), figure(o.perSecond())})
-			theirsWithout = append(theirsWithout, pair{figure(off.perSecond()), figure(p.perSecond())})
+			theirs = append(theirs, pair{with.perSecond(), o.perSecond()})
+			theirsWithout = append(theirsWithout, pair{off.perSecond(), p.perSecond()})
+			busy = append(busy, pair{with.perToken(), o.perToken()})
+			busyWithout = append(busyWithout, pair{off.perToken(), p.perToken()})
 		}
 	}
 	what := fmt.Sprintf("%d streams, top_k ", n)
@@ -116,6 +117,8 @@ func sampling(ctx context.Context, b *bench) error {
 	if other != nil {
 		b.add(row{Suite: "sampling", What: what + "40", Unit: "tokens/s", Against: "llama-server", Must: atLeast(1.5), Aim: atLeast(2)}.compared(theirs))
 		b.add(row{Suite: "sampling", What: what + "off", Unit: "tokens/s", Against: "llama-server", Must: atLeast(10)}.compared(theirsWithout))
+		b.add(row{Suite: "sampling", What: what + "40, processor time", Unit: "ms/token", Against: "llama-server"}.compared(busy))
+		b.add(row{Suite: "sampling", What: what + "off, processor time", Unit: "ms/token", Against: "llama-server"}.compared(busyWithout))
 	}
 	return nil
 }
@@ -153,7 +156,7 @@ func structured(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		free = append(free, pair{figure(kept.perSecond()), figure(plain.perSecond())})
+		free = append(free, pair{kept.perSecond(), plain.perSecond()})
 	}
 	b.add(row{Suite: "json", What: fmt.Sprintf("%d streams, JSON schema", n), Unit: "tokens/s", Against: "plain text",
 		Must: atLeast(0.8), Aim: atLeast(0.95)}.compared(free))
