@@ -16,6 +16,7 @@ func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, erro
 	for i := range choices {
 		choices[i] = &choiceText{
 			choice: i, pieces: e.vocab.pieces, stop: stopFilter{words: j.stop},
+			oneCall: j.single && !j.forced, // a forced one is held to it by its grammar
 			parser: e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened, Eager: j.forced}),
 		}
 	}
@@ -72,6 +73,8 @@ type choiceText struct {
 	parser *dialect.Parser
 	ended  bool
 
+	oneCall bool // the choice ends with its first call
+
 	out  int // bytes let out by the stop filter
 	in   int // bytes that tokens brought
 	logs []heldLogs
@@ -89,7 +92,12 @@ func (c *choiceText) push(s step) []chat.Event {
 		return c.end(text, chat.Stop, false)
 	}
 	c.out += len(text)
-	return c.events(c.parser.Push(text), c.release(false))
+	events := c.events(c.parser.Push(text), c.release(false))
+	if c.oneCall && c.parser.Calls() > 0 {
+		c.ended = true
+		events[len(events)-1].Finish = chat.ToolCalls
+	}
+	return events
 }
 
 // close takes the end of the choice, and lets out what was held back for what

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,7 @@ func TestAnswersInADialect(t *testing.T) {
 		{"reasoning", &job{}, []string{"<think>", "嗯", "</thi", "nk>\n\n", "好"}, chat.Stop, "好", "嗯", "", chat.Stop, 3},
 		{"reasoning that the prompt has opened", &job{opened: true}, []string{"嗯", "</think>", "好"}, chat.Stop, "好", "嗯", "", chat.Stop, 2},
 		{"a call", &job{tools: weather}, call, chat.Stop, "", "", `{"城市": "北京"}`, chat.ToolCalls, 0},
+		{"one call where one is allowed", &job{tools: weather, single: true}, append(slices.Clone(call), call...), chat.Length, "", "", `{"城市": "北京"}`, chat.ToolCalls, 0},
 		{"a call without tools is text", &job{}, call, chat.Stop, strings.Join(call, ""), "", "", chat.Stop, 0},
 		{"a call cut off is text", &job{tools: weather}, call[:3], chat.Length, strings.Join(call[:3], ""), "", "", chat.Length, 0},
 		{"a stop string", &job{stop: []string{"好的"}}, []string{"你好", "的", "呀"}, chat.Length, "你", "", "", chat.Stop, 0},

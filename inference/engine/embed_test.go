@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/hybridgroup/yzma/pkg/llama"
+
 	"bendi/chat"
 	"bendi/chat/chattest"
 )
@@ -74,6 +76,24 @@ func TestBatchesChangeNothing(t *testing.T) {
 		byTokens := vectorsOf(t, e, &chat.EmbedRequest{Inputs: []chat.Input{{Tokens: ids}}})[0]
 		if d := far(alone, byTokens); d > 1e-6 {
 			t.Errorf("input %d: by its tokens it is %v from where it is as text", i, d)
+		}
+	}
+}
+
+// What is pooled here, piece by piece, is what llama.cpp pools at once.
+func TestPoolingIsThatOfLlama(t *testing.T) {
+	here, there := openDemo(t, Config{}), openDemo(t, Config{})
+	there.embed.stepwise = false
+	for _, pooling := range []llama.PoolingType{llama.PoolingTypeMean, llama.PoolingTypeLast, llama.PoolingTypeCLS} {
+		here.embed.pooling, there.embed.pooling = pooling, pooling
+		here.embed.room = 0 // the context is made again
+		there.embed.room = 0
+		req := texts("怎么退货?", strings.Repeat("很长的一段话。", 120))
+		a, b := vectorsOf(t, here, req), vectorsOf(t, there, req)
+		for i := range a {
+			if d := far(a[i], b[i]); d > 1e-4 {
+				t.Errorf("pooling %d, input %d: %v apart", pooling, i, d)
+			}
 		}
 	}
 }

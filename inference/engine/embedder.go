@@ -22,6 +22,11 @@ const (
 	// which are masked, so larger batches cost more than they save.
 	packTokens = 512
 
+	// maxRowLogits is how many logits one step may make. llama.cpp computes
+	// them of every token whose vector is wanted, for nothing: of 1000 tokens
+	// of a vocabulary of 150,000 it would take 1.2 GB.
+	maxRowLogits = 16 << 20
+
 	// packInputs is how many inputs one batch may hold.
 	packInputs = 64
 
@@ -44,6 +49,7 @@ type embedder struct {
 	pooling  llama.PoolingType
 	width    int  // numbers of a result
 	most     int  // inputs of a batch
+	stepwise bool // a token sees only those before it, so they can be computed piece by piece
 	only     bool // the model does not chat
 
 	inbox   chan *embedJob
@@ -58,6 +64,7 @@ type embedder struct {
 	ctx    llama.Context
 	mem    llama.Memory // 0: the model keeps none
 	batch  llama.Batch
+	rows   int // tokens of a step
 	pool   llama.Threadpool
 	room   int // tokens of the context; 0: there is none
 	active int // the adapter that the context has on
@@ -95,7 +102,8 @@ func newEmbedder(model llama.Model, adapters []llama.AdapterLora, threads, windo
 	if llama.ModelIsRecurrent(model) || llama.ModelIsHybrid(model) {
 		m.most = 1 // a state for each sequence would be large
 	}
-	if !causal(model) { // its positions end where its training did
+	m.stepwise = causal(model)
+	if !m.stepwise { // its positions end where its training did
 		m.window = min(window, int(llama.ModelNCtxTrain(model)))
 	}
 	return m
@@ -170,10 +178,13 @@ func (m *embedder) run(ctx context.Context, adapter int, inputs [][]llama.Token)
 	}
 	select {
 	case err := <-j.done:
-		if err != nil {
-			return nil, err
+		switch {
+		case err == nil:
+			return j.results, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
 		}
-		return j.results, nil
+		return nil, err
 	case <-ctx.Done(): // its inputs are left out of the next batch
 		return nil, context.Cause(ctx)
 	}
@@ -291,7 +302,14 @@ func (m *embedder) deliver(places []place, err error) {
 	m.jobs = slices.DeleteFunc(m.jobs, func(j *embedJob) bool { return j.ended })
 }
 
-// compute fills in the results of the inputs.
+// A row is a token in a step.
+type row struct {
+	seq         int // of the place
+	first, last bool
+}
+
+// compute fills in the results of the inputs, in as many steps as it takes. It
+// ends early when nobody waits for any of them.
 func (m *embedder) compute(places []place) error {
 	tokens := 0
 	for _, p := range places {
@@ -304,40 +322,93 @@ func (m *embedder) compute(places []place) error {
 		return err
 	}
 	m.batch.Clear()
-	for seq, p := range places {
-		id := []llama.SeqId{llama.SeqId(seq)}
-		for pos, token := range p.job.inputs[p.index] {
-			if err := m.batch.Add(token, llama.Pos(pos), id, true); err != nil {
-				panic(err) // the context has room for all
-			}
-		}
-	}
 	if m.mem != 0 {
 		if err := llama.MemoryClear(m.mem, false); err != nil {
 			return err
 		}
 	}
-	if ret, err := llama.Decode(m.ctx, m.batch); ret != 0 || err != nil {
-		m.free() // whatever is wrong with it
-		return fmt.Errorf("llama_decode returned %d for %d inputs of %d tokens, %v", ret, len(places), tokens, err)
+	rows := make([]row, 0, m.rows)
+	sums := make([][]float64, len(places))
+	for seq, p := range places {
+		sums[seq] = make([]float64, m.width)
+		id := []llama.SeqId{llama.SeqId(seq)}
+		input := p.job.inputs[p.index]
+		for pos, token := range input {
+			if err := m.batch.Add(token, llama.Pos(pos), id, true); err != nil {
+				panic(err) // it is emptied before it is full
+			}
+			rows = append(rows, row{seq, pos == 0, pos == len(input)-1})
+			if len(rows) < m.rows && !(seq == len(places)-1 && rows[len(rows)-1].last) {
+				continue
+			}
+			if !slices.ContainsFunc(places, func(p place) bool { return p.job.ctx.Err() == nil }) {
+				return context.Canceled
+			}
+			if err := m.step(rows, sums); err != nil {
+				return err
+			}
+			m.batch.Clear()
+			rows = rows[:0]
+		}
 	}
 	for seq, p := range places {
-		result, err := llama.GetEmbeddingsSeq(m.ctx, llama.SeqId(seq), int32(m.width))
-		if err != nil || result == nil {
-			return fmt.Errorf("no embedding for sequence %d of %d: %v", seq, len(places), err)
-		}
-		for _, x := range result {
-			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+		result := make([]float32, m.width)
+		for i, x := range sums[seq] {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
 				return fmt.Errorf("the embedding of an input of %d tokens is not finite", len(p.job.inputs[p.index]))
 			}
+			result[i] = float32(x)
 		}
-		p.job.results[p.index] = slices.Clone(result)
+		p.job.results[p.index] = result
 	}
 	return nil
 }
 
-// prepare sees to a context that holds so many tokens. All of a batch have to
-// be computed at once, or those of one input would be pooled apart.
+// step decodes the batch and adds to the sums what its rows are worth. For the
+// mean the sum will do: only its direction counts.
+func (m *embedder) step(rows []row, sums [][]float64) error {
+	if ret, err := llama.Decode(m.ctx, m.batch); ret != 0 || err != nil {
+		m.free() // whatever is wrong with it
+		return fmt.Errorf("llama_decode returned %d for %d tokens to embed, %v", ret, len(rows), err)
+	}
+	if m.pools() {
+		for _, r := range rows {
+			if !r.last {
+				continue
+			}
+			v, err := llama.GetEmbeddingsSeq(m.ctx, llama.SeqId(r.seq), int32(m.width))
+			if err != nil || v == nil {
+				return fmt.Errorf("no embedding for sequence %d: %v", r.seq, err)
+			}
+			accumulate(sums[r.seq], v)
+		}
+		return nil
+	}
+	all, err := llama.GetEmbeddings(m.ctx, len(rows), m.width)
+	if err != nil || len(all) < len(rows)*m.width {
+		return fmt.Errorf("no embeddings for %d tokens: %v", len(rows), err)
+	}
+	for i, r := range rows {
+		if m.pooling == llama.PoolingTypeMean || r.last && m.pooling == llama.PoolingTypeLast || r.first && m.pooling == llama.PoolingTypeCLS {
+			accumulate(sums[r.seq], all[i*m.width:][:m.width])
+		}
+	}
+	return nil
+}
+
+func accumulate(sum []float64, v []float32) {
+	for i, x := range v {
+		sum[i] += float64(x)
+	}
+}
+
+// pools reports whether llama.cpp makes one vector of those of the tokens. It
+// has to where there is more to it, and may where all tokens are computed at
+// once anyway. Elsewhere it is done here, so that an input can be computed
+// piece by piece.
+func (m *embedder) pools() bool { return !m.stepwise || m.pooling == llama.PoolingTypeRank }
+
+// prepare sees to a context that holds so many tokens.
 func (m *embedder) prepare(tokens int) error {
 	if tokens <= m.room {
 		return nil
@@ -348,12 +419,19 @@ func (m *embedder) prepare(tokens int) error {
 		room *= 2
 	}
 	room = min(room, max(packTokens, m.window))
+	m.rows = room
+	if vocab := int(llama.VocabNTokens(llama.ModelGetVocab(m.model))); m.stepwise {
+		m.rows = min(room, max(32, min(packTokens, maxRowLogits/max(1, vocab))))
+	}
 	p := llama.ContextDefaultParams()
-	p.NCtx, p.NBatch, p.NUbatch = uint32(room), uint32(room), uint32(room)
+	p.NCtx, p.NBatch, p.NUbatch = uint32(room), uint32(m.rows), uint32(m.rows)
 	p.NSeqMax = uint32(m.most)
 	p.NThreads, p.NThreadsBatch = int32(m.threads), int32(m.threads)
 	p.KVUnified, p.SwaFull, p.NoPerf = 1, 0, 1
 	p.Embeddings, p.PoolingType = 1, m.pooling
+	if !m.pools() {
+		p.PoolingType = llama.PoolingTypeNone
+	}
 	ctx, err := llama.InitFromModel(m.model, p)
 	if err != nil || ctx == 0 {
 		return &chat.Error{
@@ -364,7 +442,7 @@ func (m *embedder) prepare(tokens int) error {
 	}
 	m.ctx, m.room, m.active = ctx, room, 0
 	m.mem, _ = llama.GetMemory(ctx)
-	m.batch = llama.BatchInit(int32(room), 0, 1)
+	m.batch = llama.BatchInit(int32(m.rows), 0, 1)
 	pool := llama.ThreadpoolParamsDefault(int32(m.threads))
 	if m.pool, err = llama.ThreadpoolNew(&pool); err == nil {
 		llama.AttachThreadpool(ctx, uintptr(m.pool), uintptr(m.pool))

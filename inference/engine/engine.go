@@ -248,6 +248,7 @@ type job struct {
 	opened   bool // the prompt ends inside the reasoning
 	tools    []chat.Tool
 	forced   bool // the answer has to call one of them
+	single   bool // one call is all there may be
 	stop     []string
 	key      treeKey
 	sampling sampling
@@ -299,10 +300,10 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	if j.think, err = e.think(req.ThinkingBudget, j.opened); err != nil {
 		return nil, err
 	}
+	j.single = req.ParallelToolCalls != nil && !*req.ParallelToolCalls
 	form, calls := e.dialect.ToolGrammar(req.Tools, choice)
 	if j.forced = calls && form.Must; j.forced {
-		single := req.ParallelToolCalls != nil && !*req.ParallelToolCalls
-		j.limits, err = forceCalls(form, single, j.opened, e.dialect)
+		j.limits, err = forceCalls(form, j.single, j.opened, e.dialect)
 	} else {
 		j.limits, err = constrain(req.Format, e.dialect, j.opened)
 	}

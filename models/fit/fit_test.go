@@ -296,7 +296,7 @@ func TestCheck(t *testing.T) {
 		{"plenty", plan(), Machine{Free: 16 << 30}, nil},
 		{"not known", plan(), Machine{}, nil},
 		{"a quantized cache", plan(), Machine{Free: 850 << 20}, []string{
-			"the models need 938.9 MiB, and 850.0 MiB of memory is free", "model qwen: 938.9 MiB = weights 22.7 MiB + KV cache of 65536 tokens 768.0 MiB",
+			"the models need 930.7 MiB, and 850.0 MiB of memory is free", "model qwen: 930.7 MiB = weights 22.7 MiB + KV cache of 65536 tokens 768.0 MiB",
 			"it would fit with models.qwen: {cache_type: q8_0}", "or with models.qwen: {cache: 32768}", "or with models.qwen: {slots: 8}", "or with models.qwen: {context: 2048}",
 		}},
 		{"flash attention", plan(func(p *Plan) { p.FlashAttention = load.Off }), Machine{Free: 1 << 30}, []string{"{flash_attention: auto}"}},
