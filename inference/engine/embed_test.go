@@ -82,12 +82,10 @@ func TestBatchesChangeNothing(t *testing.T) {
 
 // What is pooled here, piece by piece, is what llama.cpp pools at once.
 func TestPoolingIsThatOfLlama(t *testing.T) {
-	here, there := openDemo(t, Config{}), openDemo(t, Config{})
-	there.embed.stepwise = false
 	for _, pooling := range []llama.PoolingType{llama.PoolingTypeMean, llama.PoolingTypeLast, llama.PoolingTypeCLS} {
+		here, there := openDemo(t, Config{}), openDemo(t, Config{})
 		here.embed.pooling, there.embed.pooling = pooling, pooling
-		here.embed.room = 0 // the context is made again
-		there.embed.room = 0
+		there.embed.stepwise = false
 		req := texts("怎么退货?", strings.Repeat("很长的一段话。", 120))
 		a, b := vectorsOf(t, here, req), vectorsOf(t, there, req)
 		for i := range a {
