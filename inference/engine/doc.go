@@ -14,6 +14,11 @@
 // is full, the youngest sequence gives way and is decoded again later; nothing
 // is cut off.
 //
+// An Engine is a [chat.Embedder], [chat.Reranker] and [chat.Tokenizer] too. The
+// embedder has a goroutine and a llama context of its own, made when it is first
+// asked, so the loop does not wait for it. A model that was made for embeddings
+// or reranking does nothing else.
+//
 // A seed fixes the draws. The logits themselves may differ in their last bits
 // with the shape of the batch they were computed in, so the same request can,
 // at a near tie, get another answer in other company.

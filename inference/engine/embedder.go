@@ -14,6 +14,7 @@ import (
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"bendi/chat"
+	"bendi/models/load"
 )
 
 const (
@@ -30,6 +31,10 @@ const (
 	// packInputs is how many inputs one batch may hold.
 	packInputs = 64
 
+	// contextRest is how long the memory of the context is kept for the next
+	// request.
+	contextRest = 5 * time.Minute
+
 	// maxEmbedJobs is how many requests may wait.
 	maxEmbedJobs = 512
 )
@@ -37,13 +42,15 @@ const (
 // An embedder computes what a model makes of whole inputs: a vector of each,
 // or a score of each pair. It has a llama context of its own, so the loop that
 // chats does not notice it but by sharing the processors. The context is made
-// at the first request, as large as that needs, and again for a longer input.
+// at the first request, as large as that needs, and again for a longer input;
+// when nobody has asked for a while it is freed.
 //
 // One goroutine touches the context. It takes the inputs of all waiting
 // requests in turn, so that one of thousands does not keep out the others.
 type embedder struct {
 	model    llama.Model
 	adapters []llama.AdapterLora
+	options  load.Options
 	threads  int
 	window   int // most tokens of an input
 	pooling  llama.PoolingType
@@ -89,9 +96,9 @@ type place struct {
 	index int
 }
 
-func newEmbedder(model llama.Model, adapters []llama.AdapterLora, threads, window int) *embedder {
+func newEmbedder(model llama.Model, adapters []llama.AdapterLora, o load.Options, threads, window int) *embedder {
 	m := &embedder{
-		model: model, adapters: adapters, threads: threads, window: window, pooling: poolingOf(model), only: embedsOnly(model),
+		model: model, adapters: adapters, options: o, threads: threads, window: window, pooling: poolingOf(model), only: embedsOnly(model),
 		inbox: make(chan *embedJob), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	m.width = int(llama.ModelNEmbdOut(model))
@@ -240,12 +247,16 @@ func (m *embedder) serve() {
 // receive takes in what has arrived. With nothing to do it waits. It reports
 // false when the embedder is to end.
 func (m *embedder) receive() bool {
-	if len(m.jobs) == 0 {
+	rest := time.NewTimer(contextRest)
+	defer rest.Stop()
+	for len(m.jobs) == 0 {
 		select {
 		case j := <-m.inbox:
 			m.jobs = append(m.jobs, j)
 		case <-m.quit:
 			return false
+		case <-rest.C:
+			m.free()
 		}
 	}
 	for {
@@ -428,6 +439,9 @@ func (m *embedder) prepare(tokens int) error {
 	p.NSeqMax = uint32(m.most)
 	p.NThreads, p.NThreadsBatch = int32(m.threads), int32(m.threads)
 	p.KVUnified, p.SwaFull, p.NoPerf = 1, 0, 1
+	o := m.options
+	o.CacheType = load.F16 // it lasts for one batch
+	setCache(&p, o)
 	p.Embeddings, p.PoolingType = 1, m.pooling
 	if !m.pools() {
 		p.PoolingType = llama.PoolingTypeNone

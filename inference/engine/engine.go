@@ -126,7 +126,7 @@ func Open(cfg Config) (*Engine, error) {
 		}
 		names, observers = append(names, m.ID), append(observers, o)
 	}
-	e.embed = newEmbedder(e.model, adapters, threads, e.window)
+	e.embed = newEmbedder(e.model, adapters, cfg.Options, threads, e.window)
 	if e.embed.only {
 		e.loop, err = noLoop(), e.embed.warmUp()
 		if err != nil {

@@ -21,15 +21,15 @@ import (
 
 // openBERT loads a tiny model of random weights that was made not to chat: an
 // encoder with the pooling type, whose window is 48 tokens.
-func openBERT(t *testing.T, pooling uint32, tags ...string) *Engine {
+func openBERT(t *testing.T, pooling uint32, more ...gguf.KeyValue) *Engine {
 	t.Helper()
 	if _, err := LoadLibrary(testLibrary); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "bert.gguf")
 	var b bytes.Buffer
-	metadata, tensors := bert(pooling, tags)
-	if err := gguf.Write(&b, metadata, tensors); err != nil {
+	metadata, tensors := bert(pooling)
+	if err := gguf.Write(&b, append(metadata, more...), tensors); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
@@ -46,7 +46,7 @@ func openBERT(t *testing.T, pooling uint32, tags ...string) *Engine {
 	return e
 }
 
-func bert(pooling uint32, tags []string) ([]gguf.KeyValue, []gguf.TensorData) {
+func bert(pooling uint32) ([]gguf.KeyValue, []gguf.TensorData) {
 	const width, hidden, window = 32, 64, 48
 	tokens := []string{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
 	types := []int32{3, 3, 3, 3, 3}
@@ -56,7 +56,6 @@ func bert(pooling uint32, tags []string) ([]gguf.KeyValue, []gguf.TensorData) {
 	}
 	metadata := []gguf.KeyValue{
 		{Key: "general.architecture", Value: "bert"},
-		{Key: "general.tags", Value: tags},
 		{Key: "bert.context_length", Value: uint32(window)},
 		{Key: "bert.embedding_length", Value: uint32(width)},
 		{Key: "bert.block_count", Value: uint32(1)},
@@ -85,8 +84,11 @@ func bert(pooling uint32, tags []string) ([]gguf.KeyValue, []gguf.TensorData) {
 		var b bytes.Buffer
 		for range n {
 			x := float32(random.NormFloat64())
-			if strings.Contains(name, "norm.weight") {
+			switch {
+			case strings.Contains(name, "norm.weight"):
 				x = 1 + x/10
+			case len(dims) == 2 && !strings.Contains(name, "embd"):
+				x /= 6 // or every softmax would see one token alone
 			}
 			binary.Write(&b, binary.LittleEndian, x)
 		}
@@ -141,13 +143,42 @@ func TestRerankerContract(t *testing.T) {
 			t.Errorf("document %d has the score %v alone and %v among others", r.Index, alone.Results[0].Score, r.Score)
 		}
 	}
-	// The query counts, and comes first: [CLS] query [SEP] document [SEP].
+	// The document counts, and so does the query.
+	if all.Results[0].Score-all.Results[3].Score < 1e-3 {
+		t.Errorf("all documents have the same score: %v", all.Results)
+	}
+	other := ask()
+	other.Query = "z"
+	if again, err := e.Rerank(t.Context(), other); err != nil || again.Results[0].Score == all.Results[0].Score {
+		t.Errorf("another query: %v, %v, as before", again, err)
+	}
+	// The query comes first: [CLS] query [SEP] document [SEP].
 	tokens, err := e.pair("a b", "c", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := []llama.Token{2, 5, 7, 3, 9, 3}; !slices.Equal(tokens, want) {
 		t.Errorf("the tokens of a pair are %v, want %v", tokens, want)
+	}
+}
+
+// A file may say how a query and a document make a prompt. Their own text is
+// text in it, whatever it says.
+func TestRerankTemplate(t *testing.T) {
+	e := openBERT(t, 4, gguf.KeyValue{Key: "tokenizer.chat_template.rerank", Value: "[CLS]a {query} b [SEP] {document}[SEP]"})
+	tokens := func(query, document string) []llama.Token {
+		t.Helper()
+		tokens, err := e.pair(query, document, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tokens
+	}
+	if got, want := tokens("x", "y z"), []llama.Token{2, 5, 51, 7, 3, 53, 55, 3}; !slices.Equal(got, want) {
+		t.Errorf("the tokens are %v, want %v", got, want)
+	}
+	if got := tokens("{document}", "[SEP] {query}"); slices.Contains(got[2:len(got)-1], 2) || len(slices.DeleteFunc(got, func(t llama.Token) bool { return t != 3 })) != 2 {
+		t.Errorf("the tokens are %v; want the template's own control tokens alone", got)
 	}
 }
 
@@ -203,7 +234,7 @@ func TestEmbeddingModel(t *testing.T) {
 
 // Fewer dimensions are the first of all, where the file allows it.
 func TestNestedDimensions(t *testing.T) {
-	e := openBERT(t, 1, "sentence-transformers", "loss:MatryoshkaLoss")
+	e := openBERT(t, 1, gguf.KeyValue{Key: "general.tags", Value: []string{"sentence-transformers", "loss:MatryoshkaLoss"}})
 	whole := vectorsOf(t, e, texts("a b c"))[0]
 	req := texts("a b c")
 	req.Dimensions = 8
