@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"bendi/access"
+	"bendi/internal/spelling"
 )
 
 // Limits on what a setting may be.
@@ -164,7 +165,7 @@ func firstID(models map[string]Model) string {
 
 // suggest ends a fault about a name that is none of names.
 func suggest(name string, names []string) string {
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	if len(names) == 0 {

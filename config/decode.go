@@ -17,6 +17,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"bendi/models/load"
+
+	"bendi/internal/spelling"
 )
 
 // A decoder puts a YAML document into a Config. The library's own decoder
@@ -197,7 +199,7 @@ func (d *decoder) structure(node ast.Node, v reflect.Value, key string) {
 	for _, e := range entries {
 		field, ok := fields[e.name]
 		if !ok {
-			near := nearest(e.name, names)
+			near := spelling.Nearest(e.name, names)
 			if near != "" {
 				d.broken[join(key, near)] = true // do not say as well that it is missing
 				d.fault(e.at, e.key, "unknown key; did you mean %s?", near)

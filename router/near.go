@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"bendi/chat"
+	"bendi/internal/spelling"
 )
 
 const (
@@ -67,7 +68,7 @@ func nearest(name string, names []string) []string {
 	given := strings.ToLower(name)
 	for _, n := range names {
 		lower := strings.ToLower(n)
-		far := distance(given, lower)
+		far := spelling.Distance(given, lower)
 		if far <= 1+utf8.RuneCountInString(given)/3 || strings.Contains(lower, given) || strings.Contains(given, lower) {
 			near = append(near, candidate{n, far})
 		}
@@ -78,26 +79,4 @@ func nearest(name string, names []string) []string {
 		out = append(out, c.name)
 	}
 	return out
-}
-
-// distance counts the runes to insert, delete or replace to make b of a.
-func distance(a, b string) int {
-	to := []rune(b)
-	row := make([]int, len(to)+1) // distance from what was read of a to each prefix of b
-	for j := range row {
-		row[j] = j
-	}
-	for _, r := range a {
-		diagonal := row[0]
-		row[0]++
-		for j, s := range to {
-			replace := diagonal
-			if r != s {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(to)]
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func TestImports(t *testing.T) {
-	deptest.StandardLibraryOnly(t, "bendi/chat")
+	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/internal/spelling")
 	deptest.Check(t, map[string]string{
 		"net/http": "a route knows models, not how they are reached",
 	})
