@@ -40,21 +40,21 @@ a pipe, the answer to it is printed and that is all:
 
 The server at --server answers. Without that flag, and when none runs, the
 configured models are loaded here for as long as the conversation lasts.`,
-			`在终端中与模型对话。给出提示词,或从管道读入时,只输出这一次的回答:
+			`在终端中与模型对话。给出提示词，或从管道读入时，只输出这一次的回答：
 
   bendi chat
   bendi chat "写一句欢迎语"
   cat notes.txt | bendi chat "一句话总结"
 
-由 --server 指定的服务回答。未指定且没有服务在运行时,会在本进程中加载已配置的模型。`),
+由 --server 指定的服务回答。未指定且没有服务在运行时，会在本进程中加载已配置的模型。`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.run(cmd.Context(), strings.Join(args, " "))
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务(默认:$BENDI_SERVER,否则 %s)", defaultServer))
+	flags.StringVar(&c.server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
 	flags.StringVar(&c.route, "route", "/v1/chat", p.say("route to ask", "使用的路由"))
-	flags.StringVar(&c.model, "model", "", p.say("model to ask for (default: the route's)", "使用的模型(默认:该路由的默认模型)"))
+	flags.StringVar(&c.model, "model", "", p.say("model to ask for (default: the route's)", "使用的模型(默认：该路由的默认模型)"))
 	flags.StringVar(&c.system, "system", "", p.say("system message", "系统提示"))
 	return cmd
 }
@@ -79,7 +79,7 @@ func (c *conversation) run(ctx context.Context, prompt string) error {
 		}
 		prompt = strings.TrimSpace(prompt + "\n\n" + string(input))
 		if prompt == "" {
-			return usage(errors.New(c.say("standard input is empty: pipe a question in, or give it as an argument", "标准输入为空:请通过管道传入问题,或作为参数给出")))
+			return usage(errors.New(c.say("standard input is empty: pipe a question in, or give it as an argument", "标准输入为空：请通过管道传入问题，或作为参数给出")))
 		}
 	}
 	closeModels, err := c.open(ctx)
@@ -125,7 +125,7 @@ func (c *conversation) open(ctx context.Context) (closeModels func(), err error)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(c.stderr, c.sayf("no server at %s: loading the models here", "%s 没有服务在运行:在本进程中加载模型", server))
+	fmt.Fprintln(c.stderr, c.sayf("no server at %s: loading the models here", "%s 没有服务在运行：在本进程中加载模型", server))
 	h, err := build(ctx, cfg, home, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (c *conversation) connect(ctx context.Context, server, route string) (chat.
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf(c.say("nothing answers at %s: start it with `bendi serve`, or name another server with --server", "%s 没有响应:请用 `bendi serve` 启动服务,或用 --server 指定其他服务"), server)
+		return nil, fmt.Errorf(c.say("nothing answers at %s: start it with `bendi serve`, or name another server with --server", "%s 没有响应：请用 `bendi serve` 启动服务，或用 --server 指定其他服务"), server)
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	resp.Body.Close()
@@ -169,7 +169,7 @@ func (c *conversation) connect(ctx context.Context, server, route string) (chat.
 	case http.StatusOK:
 		return remote.New(remote.Options{Name: server, BaseURL: server + route, Key: key})
 	case http.StatusUnauthorized:
-		return nil, fmt.Errorf(c.say("%s wants a valid API key: put one into the environment as BENDI_API_KEY", "%s 需要有效的 API 密钥:请设置环境变量 BENDI_API_KEY"), server)
+		return nil, fmt.Errorf(c.say("%s wants a valid API key: put one into the environment as BENDI_API_KEY", "%s 需要有效的 API 密钥：请设置环境变量 BENDI_API_KEY"), server)
 	}
 	return nil, fmt.Errorf(c.say("%s answered %s: %s", "%s 返回 %s:%s"), server+route, resp.Status, wire.DecodeError(resp.StatusCode, body).Msg)
 }
@@ -234,7 +234,7 @@ func (c *conversation) ask(ctx context.Context, prompt string) (stopped bool, er
 		}
 		return false, err
 	case finish == chat.Length:
-		fmt.Fprintln(c.stderr, c.say("(cut off: the context window is full; /reset begins anew)", "(被截断:上下文窗口已满;/reset 重新开始)"))
+		fmt.Fprintln(c.stderr, c.say("(cut off: the context window is full; /reset begins anew)", "(被截断：上下文窗口已满；/reset 重新开始)"))
 	}
 	return false, nil
 }

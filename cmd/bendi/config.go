@@ -37,7 +37,7 @@ func (p *program) configCommand() *cobra.Command {
 	var origin bool
 	show := &cobra.Command{
 		Use:   "show",
-		Short: p.say("Show every setting; secrets are hidden", "显示所有设置,密钥会隐藏"),
+		Short: p.say("Show every setting; secrets are hidden", "显示所有设置，密钥会隐藏"),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, origins, _, err := p.load(nil)

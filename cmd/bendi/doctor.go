@@ -28,7 +28,7 @@ func (p *program) doctorCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: p.say("Check the installation, and say what to do about what is wrong", "检查安装,并说明如何修复问题"),
+		Short: p.say("Check the installation, and say what to do about what is wrong", "检查安装，并说明如何修复问题"),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.doctor(cmd.Context(), output)
@@ -164,14 +164,14 @@ func (p *program) checkGPU(seen survey, works bool, devices string) (status, det
 		lines = append(lines, text)
 	}
 	if m.Err != nil {
-		warn(p.sayf("how much of its memory is free is not known: %v", "无法得知空闲显存:%v", m.Err))
+		warn(p.sayf("how much of its memory is free is not known: %v", "无法得知空闲显存：%v", m.Err))
 	}
 	switch idle := seen.idleGPU(p); {
 	case idle != "":
 		warn(idle)
 	case m.CUDA && works && !strings.Contains(devices, "\nCUDA"):
 		warn(p.sayf("llama.cpp did not load %s: it needs libcudart and libcublas of its release of CUDA and a driver for it; `ldd` names what is missing",
-			"llama.cpp 未能加载 %s:它需要对应版本的 libcudart、libcublas 和驱动;用 `ldd` 查看缺少的库", filepath.Join(seen.library, models.CUDABackend)))
+			"llama.cpp 未能加载 %s：它需要对应版本的 libcudart、libcublas 和驱动；用 `ldd` 查看缺少的库", filepath.Join(seen.library, models.CUDABackend)))
 	}
 	return status, strings.Join(lines, "\n")
 }
@@ -246,8 +246,8 @@ func (p *program) checkListen(ctx context.Context, addr string) (detail string, 
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", false, fmt.Errorf(p.say("%s is in use by another program, which does not speak HTTP: stop it or choose another address", "%s 被另一个不使用 HTTP 的程序占用:请停掉它或换一个地址"), addr)
+		return "", false, fmt.Errorf(p.say("%s is in use by another program, which does not speak HTTP: stop it or choose another address", "%s 被另一个不使用 HTTP 的程序占用：请停掉它或换一个地址"), addr)
 	}
 	resp.Body.Close()
-	return p.sayf("a server answers at %s, /readyz says %s", "%s 有服务在运行,/readyz 返回 %s", addr, resp.Status), true, nil
+	return p.sayf("a server answers at %s, /readyz says %s", "%s 有服务在运行，/readyz 返回 %s", addr, resp.Status), true, nil
 }

@@ -18,14 +18,14 @@ func (p *program) healthCommand() *cobra.Command {
 	var server string
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: p.say("Ask a running server whether it is ready; for containers and supervisors", "查询运行中的服务是否就绪,供容器和守护程序使用"),
+		Short: p.say("Ask a running server whether it is ready; for containers and supervisors", "查询运行中的服务是否就绪，供容器和守护程序使用"),
 		Long: p.say(
 			"Ask a running server's /readyz and print its answer. The exit code is 0 when it is ready and 1 when it is not.",
 			"查询运行中服务的 /readyz 并输出其回答。就绪时退出码为 0,否则为 1。"),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.health(cmd.Context(), server) },
 	}
-	cmd.Flags().StringVar(&server, "server", "", p.say("server to ask (default: $BENDI_SERVER, else "+defaultServer+")", "要查询的服务(默认:$BENDI_SERVER,否则 "+defaultServer+")"))
+	cmd.Flags().StringVar(&server, "server", "", p.say("server to ask (default: $BENDI_SERVER, else "+defaultServer+")", "要查询的服务（默认：$BENDI_SERVER，否则 "+defaultServer+"）"))
 	return cmd
 }
 

@@ -95,6 +95,6 @@ func (s survey) idleGPU(p *program) string {
 		return ""
 	default:
 		return p.sayf("this machine has an NVIDIA GPU, and the libraries in %s are for the CPU alone; run: make lib-cuda",
-			"本机有 NVIDIA GPU,但 %s 中的库只支持 CPU;请运行:make lib-cuda", s.library)
+			"本机有 NVIDIA GPU，但 %s 中的库只支持 CPU；请运行：make lib-cuda", s.library)
 	}
 }

@@ -93,7 +93,7 @@ func (p *program) root() *cobra.Command {
 		Short:                      p.say("A local-first model server and gateway", "本地优先的模型服务与网关"),
 		Long: p.say(
 			"Bendi (本地) serves the models on your own machine over one OpenAI-compatible API.",
-			"Bendi(本地)把您自己机器上的模型,用一套兼容 OpenAI 的接口提供出来。"),
+			"Bendi(本地)把您自己机器上的模型，用一套兼容 OpenAI 的接口提供出来。"),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -101,8 +101,8 @@ func (p *program) root() *cobra.Command {
 		return usage(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
 	flags := root.PersistentFlags()
-	flags.StringVarP(&p.configFile, "config", "c", "", p.say("configuration file (default: ./bendi.yaml, ..., else the built-in one)", "配置文件(默认:./bendi.yaml 等,否则用内置配置)"))
-	flags.StringVar(&p.language, "lang", "", p.say("language of messages: en or zh (default: from BENDI_LANG, LC_ALL or LANG)", "消息语言:en 或 zh(默认取自 BENDI_LANG、LC_ALL 或 LANG)"))
+	flags.StringVarP(&p.configFile, "config", "c", "", p.say("configuration file (default: ./bendi.yaml, ..., else the built-in one)", "配置文件(默认：./bendi.yaml 等，否则用内置配置)"))
+	flags.StringVar(&p.language, "lang", "", p.say("language of messages: en or zh (default: from BENDI_LANG, LC_ALL or LANG)", "消息语言：en 或 zh(默认取自 BENDI_LANG、LC_ALL 或 LANG)"))
 	root.AddCommand(p.serveCommand(), p.chatCommand(), p.modelsCommand(), p.configCommand(), p.doctorCommand(), p.healthCommand(), p.versionCommand())
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.language != "" && p.language != "en" && p.language != "zh" {
@@ -152,7 +152,7 @@ func (p *program) load(flags map[string]string) (*config.Config, *config.Origins
 	}
 	cfg, origins, err := config.Load(config.Options{File: p.configFile, Flags: flags, Home: home.Dir})
 	if err != nil {
-		return nil, nil, home, usage(fmt.Errorf("%s\n%w", p.say("the configuration is wrong:", "配置有误:"), err))
+		return nil, nil, home, usage(fmt.Errorf("%s\n%w", p.say("the configuration is wrong:", "配置有误："), err))
 	}
 	return cfg, origins, home, nil
 }

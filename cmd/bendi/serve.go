@@ -24,11 +24,11 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: p.say("Serve the configured models", "提供已配置的模型"),
 		Long: p.say(
 			"Serve the configured models. Without a configuration the bundled demo model is served on 127.0.0.1:8080.",
-			"提供已配置的模型。没有配置时,在 127.0.0.1:8080 上提供自带的演示模型。"),
+			"提供已配置的模型。没有配置时，在 127.0.0.1:8080 上提供自带的演示模型。"),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), listen) },
 	}
-	cmd.Flags().StringVar(&listen, "listen", "", p.say("address to listen on, HOST:PORT", "监听地址,主机:端口"))
+	cmd.Flags().StringVar(&listen, "listen", "", p.say("address to listen on, HOST:PORT", "监听地址，格式为 主机:端口"))
 	return cmd
 }
 
@@ -92,7 +92,7 @@ func (p *program) shutDown(server *http.Server, h *house, limit time.Duration, s
 	if n := h.gate.count(); n > 0 {
 		fmt.Fprintln(p.stderr, p.sayf(
 			"%v: waiting up to %v for %d running answers; once more ends them now",
-			"收到 %v:最多等待 %v,让 %d 个进行中的回答完成;再来一次信号则立即结束", sig, limit, n))
+			"收到 %v：最多等待 %v，让 %d 个进行中的回答完成；再来一次信号则立即结束", sig, limit, n))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -111,7 +111,7 @@ func (p *program) shutDown(server *http.Server, h *house, limit time.Duration, s
 	defer done()
 	server.Shutdown(last)
 	if cut > 0 {
-		fmt.Fprintln(p.stderr, p.sayf("%d answers were cut short with an error event", "%d 个回答被中断,并收到了错误事件", cut))
+		fmt.Fprintln(p.stderr, p.sayf("%d answers were cut short with an error event", "%d 个回答被中断，并收到了错误事件", cut))
 	}
 	select {
 	case <-second:

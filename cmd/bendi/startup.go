@@ -43,13 +43,13 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 		}
 		line(p.say("model", "模型"), p.say(
 			"%s: %s, %s, %d conversations of %d tokens, %s in memory (%s expected), loaded in %.1f s",
-			"%s:%s,%s,%d 路会话,每路 %d 个 token,占用内存 %s(预计 %s),加载 %.1f 秒"),
+			"%s：%s，%s，%d 路会话，每路 %d 个 token，占用内存 %s（预计 %s），加载 %.1f 秒"),
 			id, info.Model, bytesText(info.SizeBytes), info.Slots, info.Context, bytesText(info.MemoryBytes), bytesText(h.fits[id].Host.Total()), info.LoadTime.Seconds())
 		if info.GPULayers > 0 {
-			line("", "%s", p.sayf("%d of %d layers on the GPU, %s of its memory expected", "%d/%d 层在 GPU 上,预计占用显存 %s",
+			line("", "%s", p.sayf("%d of %d layers on the GPU, %s of its memory expected", "%d/%d 层在 GPU 上，预计占用显存 %s",
 				info.GPULayers, info.Layers, bytesText(h.fits[id].GPU.Total())))
 		} else if h.fits[id].GPULayers > 0 {
-			line("", "%s", p.say("no layer on a GPU: llama.cpp could not use it; `bendi doctor` says why", "没有任何层在 GPU 上:llama.cpp 无法使用 GPU,原因见 `bendi doctor`"))
+			line("", "%s", p.say("no layer on a GPU: llama.cpp could not use it; `bendi doctor` says why", "没有任何层在 GPU 上：llama.cpp 无法使用 GPU，原因见 `bendi doctor`"))
 		}
 		demo = demo || filepath.Base(string(cfg.Models[id].Path)) == models.DemoModel
 	}
@@ -59,7 +59,7 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 	if demo {
 		line(p.say("note", "说明"), "%s", p.say(
 			"the demo model only proves that the installation works; for real answers name a GGUF model\n          of yours in bendi.yaml (start from bendi.example.yaml)",
-			"演示模型只用来验证安装;要得到有用的回答,请在 bendi.yaml 中写上您自己的 GGUF 模型\n          (可从 bendi.example.yaml 改起)"))
+			"演示模型只用来验证安装；要得到有用的回答，请在 bendi.yaml 中写上您自己的 GGUF 模型\n          (可从 bendi.example.yaml 改起)"))
 	}
 	label := p.say("routes", "路由")
 	longest := 0
@@ -71,7 +71,7 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 		label = ""
 	}
 	if len(cfg.Access.Keys) == 0 {
-		line(p.say("access", "访问"), "%s", p.say("open, from this machine alone", "无需密钥,仅限本机"))
+		line(p.say("access", "访问"), "%s", p.say("open, from this machine alone", "无需密钥，仅限本机"))
 	} else {
 		line(p.say("access", "访问"), p.say("with one of %d API keys", "需要 API 密钥(共 %d 个)"), len(cfg.Access.Keys))
 	}
@@ -84,7 +84,7 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 		for text := range strings.Lines(err.Error()) {
 			line(p.say("error", "错误"), "%s", strings.TrimRight(text, "\n"))
 		}
-		fmt.Fprintln(w, p.say("Not ready: see above, then `bendi doctor`. Ctrl-C to stop.", "未就绪:原因见上,再运行 `bendi doctor`。按 Ctrl-C 停止。"))
+		fmt.Fprintln(w, p.say("Not ready: see above, then `bendi doctor`. Ctrl-C to stop.", "未就绪：原因见上，再运行 `bendi doctor`。按 Ctrl-C 停止。"))
 		return
 	}
 	fmt.Fprintln(w)
@@ -98,7 +98,7 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 	} else {
 		line("", "bendi chat --server %s", url)
 	}
-	fmt.Fprintln(w, p.sayf("Ready in %.1f s. Ctrl-C to stop.", "已就绪,用时 %.1f 秒。按 Ctrl-C 停止。", took.Seconds()))
+	fmt.Fprintln(w, p.sayf("Ready in %.1f s. Ctrl-C to stop.", "已就绪，用时 %.1f 秒。按 Ctrl-C 停止。", took.Seconds()))
 }
 
 // reachable returns the URL at which this machine reaches a listener: one that

@@ -15,7 +15,7 @@ import (
 func (c *conversation) talk(ctx context.Context) error {
 	fmt.Fprintln(c.stdout, c.say(
 		"Ask something. /pro asks the fine-tuned route, /help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves.",
-		"请提问。/pro 切换到微调路由,/help 列出命令,Ctrl-C 停止回答,Ctrl-D 退出。"))
+		"请提问。/pro 切换到微调路由，/help 列出命令，Ctrl-C 停止回答，Ctrl-D 退出。"))
 	shell := readline.NewShell()
 	shell.Prompt.Primary(func() string { return c.route + " > " })
 	for {
@@ -81,8 +81,8 @@ func (c *conversation) command(line string) (leave bool) {
 `,
 			`/pro、/chat       切换到微调路由、基础路由
 /route 路径       切换到其他路由
-/model 名称       指定模型;不写名称则用路由的默认模型
-/system 文本      设置系统提示;不写文本则清除
+/model 名称       指定模型；不写名称则用路由的默认模型
+/system 文本      设置系统提示；不写文本则清除
 /reset            清空对话
 /bye              退出
 `))

@@ -144,5 +144,8 @@ func computing(devices []Device, gpuLayers, threads int) string {
 	if gpuLayers > 0 {
 		return strings.Join(names, ", ")
 	}
+	if threads == 1 {
+		return cpu + ", 1 thread"
+	}
 	return fmt.Sprintf("%s, %d threads", cpu, threads)
 }

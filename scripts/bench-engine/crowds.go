@@ -191,7 +191,9 @@ func flood(ctx context.Context, b *bench) error {
 func openLoop(ctx context.Context, b *bench) error {
 	const rate, out = 100, 24
 	seconds := pick(b, 5, 2)
-	ours, err := b.worker(ctx, setup{model: b.demo, context: 256, slots: 32, threads: 1, profile: b.setup("openloop", "", 0, 0).profile})
+	setup := b.setup("openloop", b.demo, 256, 32)
+	setup.threads = 0 // as many as the worker chooses for so small a model
+	ours, err := b.worker(ctx, setup)
 	if err != nil {
 		return err
 	}

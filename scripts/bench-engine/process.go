@@ -23,7 +23,7 @@ type setup struct {
 	model   string
 	context int // tokens of each sequence
 	slots   int
-	threads int
+	threads int    // 0: as many as the worker chooses
 	profile string // of ours; empty: none
 }
 
