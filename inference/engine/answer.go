@@ -17,7 +17,7 @@ func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, erro
 		choices[i] = &choiceText{
 			choice: i, pieces: e.vocab.pieces, stop: stopFilter{words: j.stop},
 			oneCall: j.single && !j.forced, // a forced one is held to it by its grammar
-			parser: e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened, Eager: j.forced}),
+			parser:  e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened, Eager: j.forced}),
 		}
 	}
 	for open := len(choices); open > 0; {
