@@ -140,11 +140,17 @@ func (p *program) examine(ctx context.Context) []finding {
 	}
 	detail, inUse, err := p.checkListen(ctx, cfg.Listen)
 	note("listen", err, "%s", detail)
+	if works && !strings.Contains(devices, cudaDevice) {
+		seen.cuda = false // the models will be on the CPU
+	}
 	if list, err := seen.measure(cfg); err == nil && len(list) > 0 {
 		findings = append(findings, p.checkMemory(list, seen.machine, inUse, cfg.Engine.Memory == "warn"))
 	}
 	return findings
 }
+
+// cudaDevice begins the line of a CUDA device in what checkEngine returns.
+const cudaDevice = "\nCUDA"
 
 // checkGPU says which GPUs there are and whether llama.cpp can use them. It
 // says nothing where there are none.
@@ -152,7 +158,7 @@ func (p *program) checkGPU(seen survey, works bool, devices string) (status, det
 	m := seen.machine
 	var lines []string
 	for i, g := range m.GPUs {
-		lines = append(lines, p.sayf("%d: %s, %s free of %s (driver %s)", "%d:%s,空闲 %s,共 %s(驱动 %s)",
+		lines = append(lines, p.sayf("%d: %s, %s free of %s (driver %s)", "%d：%s，空闲 %s，共 %s（驱动 %s）",
 			i, g.Name, bytesText(g.Free), bytesText(g.Total), m.Driver))
 	}
 	if m.CUDA && len(m.GPUs) == 0 {
@@ -169,7 +175,7 @@ func (p *program) checkGPU(seen survey, works bool, devices string) (status, det
 	switch idle := seen.idleGPU(p); {
 	case idle != "":
 		warn(idle)
-	case m.CUDA && works && !strings.Contains(devices, "\nCUDA"):
+	case m.CUDA && works && !strings.Contains(devices, cudaDevice):
 		warn(p.sayf("llama.cpp did not load %s: it needs libcudart and libcublas of its release of CUDA and a driver for it; `ldd` names what is missing",
 			"llama.cpp 未能加载 %s：它需要对应版本的 libcudart、libcublas 和驱动；用 `ldd` 查看缺少的库", filepath.Join(seen.library, models.CUDABackend)))
 	}

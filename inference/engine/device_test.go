@@ -83,7 +83,7 @@ func TestLoadOptions(t *testing.T) {
 			t.Errorf("%+v: an empty answer", o)
 		}
 		info := e.Info()
-		if info.Layers != 5 || info.GPULayers != 0 || !strings.Contains(info.Device, "1 threads") {
+		if info.Layers != 5 || info.GPULayers != 0 || !strings.Contains(info.Device, "1 thread") {
 			t.Errorf("%+v: %+v, want none of 5 layers on a GPU", o, info)
 		}
 	}

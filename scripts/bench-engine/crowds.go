@@ -24,7 +24,7 @@ func cancels(ctx context.Context, b *bench) error {
 	}
 	n, out := pick(b, 96, 32), pick(b, 64, 32)
 	random := rand.New(rand.NewPCG(1, 1))
-	var kept []pair
+	var kept, busy []pair
 	for range b.rounds {
 		stay := ours.inFlight(ctx, 2*slots, prompts(n, in, out, nil))
 		leaving := prompts(n, in, out, nil)
@@ -40,8 +40,10 @@ func cancels(ctx context.Context, b *bench) error {
 			}
 		}
 		kept = append(kept, pair{some.perSecond(), stay.perSecond()})
+		busy = append(busy, pair{some.perToken(), stay.perToken()})
 	}
 	b.add(row{Suite: "cancels", What: "20 % leave, throughput", Unit: "tokens/s", Against: "all stay", Must: atLeast(0.95)}.compared(kept))
+	b.add(row{Suite: "cancels", What: "20 % leave, processor time", Unit: "ms/token", Against: "all stay"}.compared(busy))
 	ours.stop()
 
 	// Where a step takes long enough to be told from the socket.
@@ -76,7 +78,7 @@ func replaced(ctx context.Context, s *server, slots, n int) ([]float64, error) {
 	var wg sync.WaitGroup
 	begin := func(onToken func(int)) (leave context.CancelFunc) {
 		own, leave := context.WithCancel(ctx)
-		r := prompts(1, 24, 400, nil)[0]
+		r := prompts(1, 16, 400, nil)[0] // a prompt that one step takes in whatever the pace
 		r.onToken = onToken
 		wg.Go(func() {
 			if a := s.ask(own, r); own.Err() == nil && a.err != nil {

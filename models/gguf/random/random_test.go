@@ -93,10 +93,11 @@ func TestSeed(t *testing.T) {
 		}
 		return [32]byte(h.Sum(nil))
 	}
-	if sum(1) != sum(1) {
+	first := sum(1)
+	if sum(1) != first {
 		t.Error("seed 1 made two different files")
 	}
-	if sum(1) == sum(2) {
+	if sum(2) == first {
 		t.Error("seeds 1 and 2 made the same file")
 	}
 }
