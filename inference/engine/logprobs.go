@@ -22,14 +22,8 @@ type tokenLog struct {
 }
 
 func newLogprobs(logits []float32, token llama.Token, top int) *logprobs {
-	best := float64(logits[argmax(logits)])
-	sum := 0.0
-	for _, l := range logits {
-		if d := float64(l) - best; d > -40 {
-			sum += math.Exp(d)
-		}
-	}
-	norm := best + math.Log(sum)
+	best := logits[argmax(logits)]
+	norm := float64(best) + math.Log(expSum(logits, best))
 	lp := &logprobs{token: tokenLog{token, float64(logits[token]) - norm}}
 	if top > 0 {
 		var s sampler

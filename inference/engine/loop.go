@@ -412,7 +412,7 @@ func (l *loop) build() bool {
 		l.feed(s, 1)
 	}
 	slices.SortFunc(prompts, func(a, b *sequence) int { return cmp.Compare(l.urgency(a), l.urgency(b)) })
-	room := l.pace.budget(len(answered))
+	room := l.pace.budget(len(answered), len(prompts))
 	for _, s := range prompts {
 		n := min(room, s.pending())
 		if n == 0 {

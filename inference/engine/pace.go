@@ -11,7 +11,7 @@ const (
 )
 
 // A pace decides how many prompt tokens a step may take on while others are
-// being answered: as many as let the step last about twice as long as one
+// being answered: as many as let the step last about half as long again as one
 // without. It learns from the steps what both cost.
 type pace struct {
 	quiet    float64 // seconds of a step without prompt tokens
@@ -40,13 +40,15 @@ func (p *pace) note(took time.Duration, answered, prompt int) {
 	}
 }
 
-// budget returns how many prompt tokens the next step may take on.
-func (p *pace) budget(answered int) int {
-	if answered == 0 {
-		return prefillChunk
+// budget returns how many prompt tokens the next step may take on, with so many
+// sequences that are being answered and so many whose prompts wait. Where more
+// wait than are answered, the step is mostly theirs.
+func (p *pace) budget(answered, waiting int) int {
+	if waiting > answered {
+		return max(prefillLeast, prefillChunk*waiting/(waiting+answered))
 	}
 	if p.quiet == 0 || p.perToken == 0 {
 		return prefillChunk / 4
 	}
-	return min(max(int(p.quiet/p.perToken), prefillLeast), prefillChunk)
+	return min(max(int(p.quiet/p.perToken/2), prefillLeast), prefillChunk)
 }

@@ -63,23 +63,28 @@ func (s *sampler) sample(logits []float32, allowed func(llama.Token) bool) (toke
 // likeliest are; the whole vocabulary is looked at last.
 func (s *sampler) drawAllowed(logits []float32, allowed func(llama.Token) bool) (llama.Token, bool) {
 	const likely = 256
-	for _, k := range []int{likely, len(logits)} {
-		s.top(logits, k)
-		s.cand = slices.DeleteFunc(s.cand, func(c candidate) bool { return !allowed(c.token) })
-		if len(s.cand) == 0 {
-			continue
+	s.top(logits, likely)
+	s.cand = slices.DeleteFunc(s.cand, func(c candidate) bool { return !allowed(c.token) })
+	if len(s.cand) == 0 {
+		for i, l := range logits {
+			if token := llama.Token(i); l > float32(math.Inf(-1)) && allowed(token) {
+				s.cand = append(s.cand, candidate{token: token, logit: l})
+			}
 		}
-		if s.temperature <= 0 || s.topK == 1 {
-			return s.cand[0].token, true
-		}
-		if s.topK > 0 {
-			s.cand = s.cand[:min(s.topK, len(s.cand))]
-		}
-		s.normalize(s.mass(1), 1)
-		s.cut()
-		return s.pick(), true
+		slices.SortFunc(s.cand, likeliest)
 	}
-	return 0, false
+	if len(s.cand) == 0 {
+		return 0, false
+	}
+	if s.temperature <= 0 || s.topK == 1 {
+		return s.cand[0].token, true
+	}
+	if s.topK > 0 {
+		s.cand = s.cand[:min(s.topK, len(s.cand))]
+	}
+	s.normalize(s.mass(1), 1)
+	s.cut()
+	return s.pick(), true
 }
 
 // adjust applies what changes logits. It returns them in another place where
@@ -162,6 +167,8 @@ func (s *sampler) draw(logits []float32) llama.Token {
 	case s.topK > 0:
 		s.top(logits, s.topK)
 		s.normalize(s.mass(1), 1)
+	case s.topP >= 1 && s.minP <= 0 && s.typicalP >= 1 && s.xtc.Probability <= 0:
+		return s.drawAny(logits)
 	case s.typicalP < 1 || s.topP >= 1 && s.minP <= 0:
 		s.top(logits, len(logits))
 		s.normalize(s.mass(1), 1)
@@ -237,6 +244,29 @@ func (s *sampler) pick() llama.Token {
 	return s.cand[len(s.cand)-1].token
 }
 
+// drawAny draws from the whole distribution, which needs no order.
+func (s *sampler) drawAny(logits []float32) llama.Token {
+	best := logits[argmax(logits)]
+	weight := func(l float32) float64 {
+		d := float64(l-best) / s.temperature
+		if !(d > -40) { // NaN too; e^d is lost in the sum
+			return 0
+		}
+		return math.Exp(d)
+	}
+	sum := 0.0
+	for _, l := range logits {
+		sum += weight(l)
+	}
+	at := s.rng.Float64() * sum
+	for i, l := range logits {
+		if at -= weight(l); at < 0 {
+			return llama.Token(i)
+		}
+	}
+	return argmax(logits)
+}
+
 // drawMirostat is version 2 of the algorithm: tokens that would surprise by
 // more than mu are cut, and mu follows the surprise of the one that was drawn.
 func (s *sampler) drawMirostat(logits []float32) llama.Token {
@@ -286,13 +316,7 @@ func (s *sampler) withinSigma(logits []float32) []float32 {
 // probabilities among all, as top-p and min-p could keep. The result is what
 // sorting the whole vocabulary would give, which for a large one takes 15 ms.
 func (s *sampler) shortlist(logits []float32) {
-	best := logits[argmax(logits)]
-	total := 0.0
-	for _, l := range logits {
-		if d := float64(l - best); d > -40 { // below that, e^d is lost in the sum
-			total += math.Exp(d)
-		}
-	}
+	total := expSum(logits, logits[argmax(logits)])
 	for k := 256; ; k *= 8 {
 		s.top(logits, k)
 		if len(s.cand) == 0 {

@@ -102,13 +102,13 @@ func TestCutoffs(t *testing.T) {
 		s    sampling
 		keep int
 	}{
-		{"all", plain, 4},
+		{"all", plainly(func(s *sampling) { s.topP = 1 - 1e-12 }), 4}, // 1 draws without an order
 		{"top_k", plainly(func(s *sampling) { s.topK = 2 }), 2},
 		{"top_p ends with the token that reaches the mass", plainly(func(s *sampling) { s.topP = 0.6 }), 2},
 		{"top_p keeps one at least", plainly(func(s *sampling) { s.topP = 0.01 }), 1},
 		{"min_p is relative to the likeliest", plainly(func(s *sampling) { s.minP = 0.3 }), 2},
 		{"typical keeps what surprises as expected", plainly(func(s *sampling) { s.typicalP = 0.2 }), 1},
-		{"top-n-sigma", plainly(func(s *sampling) { s.topNSigma = 1 }), 1},
+		{"top-n-sigma", plainly(func(s *sampling) { s.topNSigma, s.topP = 1, 1-1e-12 }), 1},
 		{"XTC leaves the least likely of the likely", plainly(func(s *sampling) { s.xtc = chat.XTC{Probability: 1, Threshold: 0.2} }), 3},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPace(t *testing.T) {
+	var p pace
+	if got := p.budget(4, 1); got != prefillChunk/4 {
+		t.Errorf("before it has learnt anything it takes %d tokens, want %d", got, prefillChunk/4)
+	}
+	for range 50 {
+		p.note(20*time.Millisecond, 4, 0)                        // a step without a prompt
+		p.note(20*time.Millisecond+100*time.Millisecond, 4, 100) // 1 ms for each token
+	}
+	if got := p.budget(4, 1); got < 8 || got > 16 {
+		t.Errorf("it takes %d tokens, want about 10, or the least of %d", got, prefillLeast)
+	}
+	if got := p.budget(0, 1); got != prefillChunk {
+		t.Errorf("with nobody to disturb it takes %d tokens, want %d", got, prefillChunk)
+	}
+	if got := p.budget(1, 3); got != prefillChunk*3/4 {
+		t.Errorf("with three prompts and one answer it takes %d tokens, want %d", got, prefillChunk*3/4)
+	}
+	if got := p.budget(8, 8); got > prefillChunk/4 {
+		t.Errorf("with as many answers as prompts it takes %d tokens", got)
+	}
+}
