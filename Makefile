@@ -36,7 +36,7 @@ fmt:
 lib: bin/lib/libllama.so
 
 bin/lib/libllama.so: $(LIB_SOURCE)/package-lock.json
-	@ldconfig -p 2>/dev/null | grep -q 'libffi\.so\.8' || { echo "libffi.so.8 is missing, which bendi-engine needs: apt-get install libffi8"; exit 1; }
+	@PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null | grep -q 'libffi\.so\.8' || { echo "libffi.so.8 is missing, which bendi-engine needs: apt-get install libffi8"; exit 1; }
 	cd $(LIB_SOURCE) && npm ci --no-progress
 	ln -sfn libllama.v0.5.0.so $(LIB_DIR)/libllama.so
 	ln -sfn libggml.v0.5.0.so $(LIB_DIR)/libggml.so
