@@ -424,10 +424,15 @@ func (l *loop) build() bool {
 		l.feed(s, n)
 		room -= n
 	}
-	if l.batch.NTokens == 0 {
-		time.Sleep(doze) // slow readers all, or nobody can get on before another ends
+	switch {
+	case l.batch.NTokens > 0:
+		return true
+	case len(prompts) > 0 && len(l.running) > 1:
+		l.giveWay() // each holds cells that another prompt needs
+	default:
+		time.Sleep(doze) // the readers are slow
 	}
-	return l.batch.NTokens > 0
+	return false
 }
 
 // urgency orders prompts: the shorter rest first, but nobody waits for ever.
@@ -436,19 +441,25 @@ func (l *loop) urgency(s *sequence) int {
 }
 
 // fit makes room for one token of each sequence. Where no kept prefix is left
-// to evict, the youngest sequence gives way and begins again later, from its
-// prompt and what it has said.
+// to evict, others give way. It returns those that did not.
 func (l *loop) fit(answered []*sequence) []*sequence {
 	for !l.makeRoom(len(answered), nil) && len(l.running) > 1 {
-		youngest := slices.MaxFunc(l.running, func(a, b *sequence) int { return a.arrival - b.arrival })
-		l.evict(youngest.holder)
-		youngest.holder = nil
-		l.running = slices.DeleteFunc(l.running, func(s *sequence) bool { return s == youngest })
-		l.waiting = slices.Insert(l.waiting, 0, youngest)
-		answered = slices.DeleteFunc(answered, func(s *sequence) bool { return s == youngest })
-		l.stats.preempted.Add(1)
+		l.giveWay()
+		answered = slices.DeleteFunc(answered, func(s *sequence) bool { return s.holder == nil })
 	}
 	return answered
+}
+
+// giveWay takes the slot and the cells of the youngest sequence. It begins
+// again later, from its prompt and what it has said.
+func (l *loop) giveWay() {
+	youngest := slices.MaxFunc(l.running, func(a, b *sequence) int { return a.arrival - b.arrival })
+	l.evict(youngest.holder)
+	youngest.holder = nil
+	l.running = slices.DeleteFunc(l.running, func(s *sequence) bool { return s == youngest })
+	l.stats.running.Store(int64(len(l.running)))
+	l.waiting = slices.Insert(l.waiting, 0, youngest)
+	l.stats.preempted.Add(1)
 }
 
 // feed puts the next n tokens of s into the batch.

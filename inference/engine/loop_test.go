@@ -235,3 +235,19 @@ func TestStopStringEndsOneChoice(t *testing.T) {
 	}
 	idle(t, e)
 }
+
+// Prompts that fill the cache between them do not wait for each other for ever.
+func TestPromptsThatFillTheCache(t *testing.T) {
+	e := openDemo(t, Config{Slots: 8, Context: 256, Options: load.Options{Cache: 300}})
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			text := fmt.Sprintf("%d", i) + strings.Repeat("退 q 货 w ", 20+i)
+			if _, err := chattest.Collect(e.Chat(t.Context(), question(text, tokens(4), model(e.Models()[i%2].ID))), 1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	idle(t, e)
+}
