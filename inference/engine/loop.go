@@ -29,6 +29,13 @@ const (
 	// costs about as much as decoding a few.
 	shareLeast = 16
 
+	// keepLeast is how many tokens a sequence has to leave to be kept after its
+	// end, and keepShare the part of the cache that all those kept may take.
+	// They are not free: llama.cpp attends to every cell up to the last one in
+	// use and masks those of others, so each step pays for what lies there.
+	keepLeast = 64
+	keepShare = 0.5
+
 	// ageing is how many tokens of a prompt each step of waiting makes good
 	// for, where the shorter rest goes first.
 	ageing = 64
@@ -286,8 +293,8 @@ func (l *loop) release() {
 // end ends a running sequence. What it leaves in the cache is kept for those
 // who begin with the same.
 func (l *loop) end(s *sequence, last step) {
-	if l.sharing && s.holder.size >= shareLeast {
-		s.holder.kept = true
+	if l.sharing && s.holder.size >= keepLeast {
+		l.keep(s.holder)
 	} else {
 		l.evict(s.holder)
 	}
@@ -297,6 +304,14 @@ func (l *loop) end(s *sequence, last step) {
 	last.choice, last.cached = s.choice, s.progress.Cached
 	l.noteEnd(s, last)
 	s.out.put(last)
+}
+
+// keep keeps what h holds, and lets go of the oldest where that is too much.
+func (l *loop) keep(h *holder) {
+	h.kept = true
+	for most := int(keepShare * float64(l.cells)); l.tree.cells-l.tree.held() > most; {
+		l.evict(l.tree.oldest(nil))
+	}
 }
 
 // evict frees the cells that h alone holds.
