@@ -43,10 +43,16 @@ func constrain(f *chat.Format, d dialect.Dialect, opened bool) (*constraint, err
 	default:
 		return nil, chat.Unsupported(param, "'response_format' of another type than text, json_object and json_schema is not supported")
 	}
-	var g *grammar.Grammar
-	if err == nil {
-		g, err = grammar.Parse(text)
+	if err != nil {
+		return nil, formatError(param, err)
 	}
+	return newConstraint(param, text, d, opened)
+}
+
+// newConstraint returns the constraint of a grammar in GBNF; what is wrong with
+// it is the fault of the request's field param.
+func newConstraint(param, gbnf string, d dialect.Dialect, opened bool) (*constraint, error) {
+	g, err := grammar.Parse(gbnf)
 	if err != nil {
 		return nil, formatError(param, err)
 	}

@@ -85,16 +85,12 @@ type loop struct {
 
 // stats count what the loop does. They may be read at any time.
 type stats struct {
-	pending    atomic.Int64 // sequences submitted and not ended
-	running    atomic.Int64 // of those, in a slot
-	cells      atomic.Int64 // of the KV cache in use, kept prefixes too
-	prefilled  atomic.Int64 // prompt tokens decoded
-	reused     atomic.Int64 // prompt tokens that were in the cache
-	generated  atomic.Int64 // tokens drawn
-	preempted  atomic.Int64 // sequences that had to give way
-	steps      atomic.Int64
-	decodeTime atomic.Int64 // nanoseconds
-	sampleTime atomic.Int64 // nanoseconds
+	pending   atomic.Int64 // sequences submitted and not ended
+	running   atomic.Int64 // of those, in a slot
+	cells     atomic.Int64 // of the KV cache in use, kept prefixes too
+	prefilled atomic.Int64 // prompt tokens decoded
+	generated atomic.Int64 // tokens drawn
+	preempted atomic.Int64 // sequences that had to give way
 }
 
 type loopConfig struct {
@@ -339,7 +335,6 @@ func (l *loop) admit() {
 			if s.generated() == 0 {
 				s.progress.Cached = length
 			}
-			l.stats.reused.Add(int64(length))
 		}
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 		l.running = append(l.running, s)
@@ -567,11 +562,8 @@ func (l *loop) decode() bool {
 		l.deliver(s)
 	}
 	l.pace.note(decoded.Sub(begin), len(drawing), prompt)
-	l.stats.steps.Add(1)
 	l.stats.prefilled.Add(int64(prompt))
 	l.stats.generated.Add(int64(len(drawing)))
-	l.stats.decodeTime.Add(int64(decoded.Sub(begin)))
-	l.stats.sampleTime.Add(int64(time.Since(decoded)))
 	l.step = watch.Step{Decode: decoded.Sub(begin), Sample: l.drawnAt.Sub(decoded), Prompt: prompt, Drawn: len(drawing)}
 	return true
 }

@@ -215,13 +215,3 @@ func (t *prefixTree) held() int {
 	}
 	return cells
 }
-
-// tokens returns what h holds.
-func (h *holder) tokens() []llama.Token {
-	var runs [][]llama.Token
-	for n := h.leaf; n != nil; n = n.parent {
-		runs = append(runs, n.tokens)
-	}
-	slices.Reverse(runs)
-	return slices.Concat(runs...)
-}

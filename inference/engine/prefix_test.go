@@ -134,3 +134,13 @@ func FuzzPrefixTreeMirrorsTheCache(f *testing.F) {
 		}
 	})
 }
+
+// tokens returns what h holds.
+func (h *holder) tokens() []llama.Token {
+	var runs [][]llama.Token
+	for n := h.leaf; n != nil; n = n.parent {
+		runs = append(runs, n.tokens)
+	}
+	slices.Reverse(runs)
+	return slices.Concat(runs...)
+}

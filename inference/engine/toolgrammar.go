@@ -28,15 +28,7 @@ func forceCalls(form dialect.Grammar, single, opened bool, d dialect.Dialect) (*
 		fmt.Fprintf(&g, "%s ::= %s %s %s\n", names[i], literal(call.Prefix), arguments, literal(call.Suffix))
 	}
 	fmt.Fprintf(&g, "call ::= %s\n", strings.Join(names, " | "))
-	parsed, err := grammar.Parse(g.String())
-	if err != nil {
-		return nil, formatError("tools", err)
-	}
-	c := &constraint{state: parsed.Start()}
-	if opened {
-		c.after = d.ThinkEnd
-	}
-	return c, nil
+	return newConstraint("tools", g.String(), d, opened)
 }
 
 // argumentsOf adds the rules of a call's arguments to g, under names that begin
