@@ -45,11 +45,13 @@ type Error struct {
 	Param      string        // request field at fault, such as "messages[2].role"
 	Msg        string        // safe to send to the client: what happened and what to do next
 	RetryAfter time.Duration // when to try again; 0: not said
+	Filtered   *Filtered     // what the filter found, where it is the filter that says no
 	Err        error         // the cause, for the log alone; may be nil
 }
 
 // Codes that clients act on.
 const (
+	CodeContentFilter = "content_filter"
 	CodeContextLength = "context_length_exceeded"
 	CodeModelNotFound = "model_not_found"
 	CodeUnsupported   = "unsupported_parameter"

@@ -11,6 +11,8 @@ type Event struct {
 	LogProbs  []TokenLogProbs // of the tokens that the text is of, where they were asked for
 	Finish    Finish          // why the choice ended; empty while it goes on
 	Usage     *Usage          // on the last event of a whole answer
+	Filtered  *Filtered       // what the filter did, where it did something; see there
+	AIGC      *AIGC           // on the last event of a whole answer, where answers are to be marked as a machine's
 
 	// Backend names who answers. It is set on the first event at the latest
 	// by whoever chose the backend.
@@ -40,6 +42,32 @@ type TokenLogProb struct {
 	LogProb float64
 }
 
+// Filtered tells what the filter did to a request or an answer. It never holds
+// a word of either.
+//
+// On the first event of an answer it is about the request, where Choice is 0
+// and Answer false; on any other it is about the choice so far.
+type Filtered struct {
+	Answer     bool     // about the answer, not the request
+	Action     string   // the strongest that was taken, such as "mask" or "block"
+	Rules      []string // ids of the rules that were found, sorted
+	Categories []string // of those rules, sorted
+	Level      int      // the highest of those rules, 1 to 3
+	Show       bool     // the operator wants clients to see this in the body too
+}
+
+// AIGC is the mark of a text that a machine made, with the keys that GB 45438
+// gives them. Each value is of the characters from ! to ~.
+type AIGC struct {
+	Label             string `json:"Label"` // "1": a machine made it
+	ContentProducer   string `json:"ContentProducer"`
+	ProduceID         string `json:"ProduceID"`
+	ReservedCode1     string `json:"ReservedCode1"`
+	ContentPropagator string `json:"ContentPropagator"`
+	PropagateID       string `json:"PropagateID"`
+	ReservedCode2     string `json:"ReservedCode2"`
+}
+
 // A Finish says why a choice ended.
 type Finish string
 
@@ -56,4 +84,9 @@ type Usage struct {
 	CachedTokens     int // of the prompt, those that needed no prefill
 	CompletionTokens int
 	ReasoningTokens  int // of the completion
+
+	// Partial says that the answer was cut short before its backend could
+	// tell the usage: the completion is what was seen of it, at least one
+	// token for each event, and the prompt was not counted.
+	Partial bool
 }

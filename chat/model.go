@@ -37,6 +37,7 @@ type ModelInfo struct {
 	Created int64  // Unix seconds
 	OwnedBy string // such as "local"
 	Context int    // window in tokens; 0 when not known
+	State   string // "loaded", "loading", "unloaded" or "failed"; empty when not known
 }
 
 // Fail returns the sequence of a request that failed before it began.

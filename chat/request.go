@@ -12,6 +12,18 @@ type Request struct {
 	Model    string // as the client wrote it, until a route resolves it; may be empty
 	Messages []Message
 
+	// Principal names who asks, such as the API key by its name; it is empty
+	// where nobody has to say. It decides about fairness and about what may be
+	// shared, and is never told to a backend outside.
+	Principal string
+	Priority  int // above 0 goes before others, below 0 after them
+
+	// What the filter learnt about the request, for whoever chooses the
+	// backend: the classes of data in it, such as "pii.phone" or "fraud",
+	// sorted, and whether it has to stay inside the house because of them.
+	Classes []string
+	Inside  bool
+
 	MaxTokens int      // most tokens to generate for each choice; 0: as many as fit
 	Stop      []string // the answer ends before the first of these; none is empty
 	N         int      // choices wanted, at least 1

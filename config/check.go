@@ -24,6 +24,8 @@ const (
 	maxThreads = 1024
 	maxID      = 64
 	maxAlias   = 128
+
+	maxPriority = 10
 )
 
 // reserved are the paths of the server itself.
@@ -56,8 +58,16 @@ func (c *Config) check(bad bad) {
 	if err := choose(c.Engine.Memory); err != nil {
 		bad("engine.memory", "%v", err)
 	}
+	if c.Engine.MemoryLimit < 0 {
+		bad("engine.memory_limit", "want 0 (what is free) or a size such as 24GiB, have %v", c.Engine.MemoryLimit)
+	}
+	if d := time.Duration(c.Engine.LoadWait); d < time.Second || d > time.Hour {
+		bad("engine.load_wait", "want 1s to 1h, have %v", c.Engine.LoadWait)
+	}
 	c.checkModels(bad)
 	c.checkRoutes(bad)
+	c.checkLexicons(bad)
+	c.checkFilters(bad)
 	c.Server.check(bad)
 	c.checkKeys(bad)
 }
@@ -96,6 +106,25 @@ func (c *Config) checkModels(bad bad) {
 		if m.Threads < 0 || m.Threads > maxThreads {
 			bad(key+".threads", "want 0 (one per core) to %d threads, have %d", maxThreads, m.Threads)
 		}
+		if err := choose(m.Load); err != nil {
+			bad(key+".load", "%v", err)
+		}
+		if d := time.Duration(m.UnloadAfter); d != 0 && (d < time.Second || d > 30*24*time.Hour) {
+			bad(key+".unload_after", "want 0s (never) or 1s to 720h, have %v", m.UnloadAfter)
+		}
+		for i, dir := range m.AdapterDirs {
+			if dir == "" {
+				bad(fmt.Sprintf("%s.adapter_dirs[%d]", key, i), "is empty: want a folder")
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(m.TemplateKwargs)) {
+			switch {
+			case !isName(name, maxID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"):
+				bad(join(key+".template_kwargs", name), "the name of a template's variable has letters, digits and underscores, at most %d, and begins with a letter", maxID)
+			case slices.Contains(templateOwn, name):
+				bad(join(key+".template_kwargs", name), "%s is what the template gets from the conversation itself", name)
+			}
+		}
 		m.Check(m.Context, func(option, format string, args ...any) { bad(join(key, option), format, args...) })
 		for _, a := range slices.Sorted(maps.Keys(m.Adapters)) {
 			if !isName(a, maxID, "abcdefghijklmnopqrstuvwxyz0123456789-") {
@@ -107,6 +136,9 @@ func (c *Config) checkModels(bad bad) {
 		}
 	}
 }
+
+// templateOwn are the variables of a chat template that nobody may set.
+var templateOwn = []string{"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "documents"}
 
 // isName reports whether s has 1 to most characters, all among letters, and
 // begins with neither a dot nor a dash nor an underscore.
@@ -131,10 +163,14 @@ func (c *Config) checkRoutes(bad bad) {
 		if len(r.Models) == 0 {
 			bad(key+".models", "needs at least one of: %s", strings.Join(ids, ", "))
 		}
+		checkPriority(bad, key, r.Priority)
+		if len(r.Models) > 0 && strings.HasSuffix(r.Models[0], ":*") {
+			bad(key+".models[0]", "the first model answers when a request names none, and has to be one: put %s behind it", r.Models[0])
+		}
 		misspelt := false
 		for j, id := range r.Models {
 			key := fmt.Sprintf("%s.models[%d]", key, j)
-			if !offered[id] {
+			if base, all := strings.CutSuffix(id, ":*"); !offered[id] && !(all && offered[base] && !strings.Contains(base, ":")) {
 				misspelt = true
 				bad(key, "no model %q%s", id, suggest(id, ids))
 			} else if slices.Contains(r.Models[:j], id) {
@@ -146,11 +182,16 @@ func (c *Config) checkRoutes(bad bad) {
 			switch {
 			case alias == "" || len(alias) > maxAlias || strings.ContainsFunc(alias, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
 				bad(key, "an alias has 1 to %d bytes and no spaces", maxAlias)
+			case strings.HasSuffix(id, ":*"):
+				bad(key, "an alias stands for one model, not for %s", id)
 			case slices.Contains(r.Models, alias):
 				bad(key, "is a model of this route; an alias would hide it")
 			case !slices.Contains(r.Models, id) && !(misspelt && offered[id]):
 				bad(key, "no model %q on this route%s", id, suggest(id, r.Models))
 			}
+		}
+		if _, ok := c.Filters[r.Filter]; !ok && r.Filter != Off {
+			bad(key+".filter", "no filter %q%s", r.Filter, suggest(r.Filter, append(slices.Sorted(maps.Keys(c.Filters)), Off)))
 		}
 	}
 }
@@ -238,10 +279,17 @@ func (s Server) check(bad bad) {
 	}
 }
 
+func checkPriority(bad bad, key string, priority int) {
+	if priority < -maxPriority || priority > maxPriority {
+		bad(key+".priority", "want %d to %d, have %d", -maxPriority, maxPriority, priority)
+	}
+}
+
 func (c *Config) checkKeys(bad bad) {
 	var keys access.Keys
 	for i, k := range c.Access.Keys {
 		key := fmt.Sprintf("access.keys[%d]", i)
+		checkPriority(bad, key, k.Priority)
 		switch {
 		case k.Name == "":
 			bad(key+".name", "is missing: what logs and limits call the key")

@@ -15,8 +15,12 @@ type Config struct {
 	Engine Engine           `yaml:"engine"`
 	Models map[string]Model `yaml:"models"` // by id
 	Routes []Route          `yaml:"routes"`
-	Server Server           `yaml:"server"`
-	Access Access           `yaml:"access"`
+
+	Lexicons []Lexicon         `yaml:"lexicons"`
+	Filters  map[string]Filter `yaml:"filters"` // by name
+
+	Server Server `yaml:"server"`
+	Access Access `yaml:"access"`
 }
 
 // Log says what is logged and how.
@@ -30,7 +34,9 @@ type Engine struct {
 	Worker  Path `yaml:"worker"`  // the program; empty means bendi-engine beside bendi
 	Library Path `yaml:"library"` // the folder of llama.cpp's shared libraries; empty means lib-cuda beside bendi where there is a GPU for it, else lib
 
-	Memory MemoryPolicy `yaml:"memory"` // what happens to models that do not fit
+	Memory      MemoryPolicy `yaml:"memory"`       // what happens to models that do not fit
+	MemoryLimit Size         `yaml:"memory_limit"` // most that the models may take together, by their estimates; 0 means what is free
+	LoadWait    Duration     `yaml:"load_wait"`    // how long a request waits for a model that is being loaded
 }
 
 // A Model is a model file and how much of the machine it gets.
@@ -41,6 +47,11 @@ type Model struct {
 	Threads  int             `yaml:"threads"`  // 0 means one per physical core
 	Adapters map[string]Path `yaml:"adapters"` // LoRA files; adapter a of model m is the model m:a
 
+	Load           LoadTime          `yaml:"load"`
+	UnloadAfter    Duration          `yaml:"unload_after"`    // without a request; 0 means never
+	AdapterDirs    []Path            `yaml:"adapter_dirs"`    // folders that adapters may be loaded from while the server runs
+	TemplateKwargs map[string]Scalar `yaml:"template_kwargs"` // what requests may give to the chat template, with defaults of the same types
+
 	load.Options `yaml:",inline"`
 }
 
@@ -49,6 +60,9 @@ type Route struct {
 	Path    string            `yaml:"path"`
 	Models  []string          `yaml:"models"`  // ids, the first one answers when a request names none
 	Aliases map[string]string `yaml:"aliases"` // other names clients may use, to one of Models
+
+	Priority int    `yaml:"priority"` // of its requests, added to that of the key; above 0 goes before others
+	Filter   string `yaml:"filter"`   // one of Filters, or Off; empty means default
 }
 
 // Server holds the limits of the HTTP server.
@@ -70,6 +84,9 @@ type Key struct {
 	Name    string `yaml:"name"`
 	Key     Secret `yaml:"key"`
 	KeyFile Path   `yaml:"key_file"`
+
+	Priority int  `yaml:"priority"` // of its requests; above 0 goes before others
+	Admin    bool `yaml:"admin"`    // may load and unload adapters
 }
 
 // Default returns the built-in configuration: the bundled demo model on
@@ -80,15 +97,16 @@ func Default() *Config {
 	model.Path = "models/demo/bendi-demo-q8_0.gguf"
 	model.Context = 2048
 	model.Adapters = map[string]Path{"service": "models/demo/bendi-demo-service-lora.gguf"}
-	return &Config{
+	c := &Config{
 		Listen: "127.0.0.1:8080",
 		Log:    Log{Level: "info", Format: "text"},
-		Engine: Engine{Memory: "refuse"},
+		Engine: Engine{Memory: "refuse", LoadWait: Duration(120e9)},
 		Models: map[string]Model{"bendi-demo": model},
 		Routes: []Route{
 			{Path: "/v1/chat", Models: []string{"bendi-demo"}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo"}},
 			{Path: "/v1/chat/pro", Models: []string{"bendi-demo:service"}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo:service"}},
 		},
+		Lexicons: []Lexicon{{Path: Starter, Tags: map[string]string{}}},
 		Server: Server{
 			MaxBody:      8 << 20,
 			KeepAlive:    Duration(15e9),
@@ -96,13 +114,16 @@ func Default() *Config {
 			AllowOrigins: []string{"*"},
 		},
 	}
+	c.complete(func(string, string) {})
+	return c
 }
 
 // modelDefaults is what a model has that says nothing else.
-func modelDefaults() Model { return Model{Slots: 16, Options: load.Defaults()} }
+func modelDefaults() Model { return Model{Slots: 16, Load: LoadStart, Options: load.Defaults()} }
 
 // Offered returns the ids that routes may name: every model, and every adapter
-// of it as model:adapter.
+// of it as model:adapter. A route may name model:* as well, which is all
+// adapters of a model, those that are loaded later too.
 func (c *Config) Offered() map[string]bool {
 	ids := make(map[string]bool)
 	for id, m := range c.Models {

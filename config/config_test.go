@@ -154,7 +154,7 @@ func TestSecretIsNotShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := []string{fmt.Sprint(c), fmt.Sprintf("%v %+v %#v", *c, *c, *c), fmt.Sprintf("%s %q %#v %x", c.Access.Keys[0].Key, c.Access.Keys[0].Key, c.Access.Keys, c.Access.Keys),
+	shown := []string{fmt.Sprint(c), fmt.Sprintf("%v %+v %#v", *c, *c, *c), fmt.Sprintf("%s %q %#v %x", c.Access.Keys[0].Key, c.Access.Keys[0].Key, c.Access.Keys, []config.Secret{c.Access.Keys[0].Key}),
 		log.String(), string(asJSON), string(asYAML), string(plain)}
 	for _, text := range shown {
 		if strings.Contains(text, "hush") || strings.Contains(text, fmt.Sprintf("%x", "hush")) {

@@ -2,11 +2,13 @@ package config
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -140,10 +142,17 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 	case *Secret:
 		d.secret(node, target, key)
 		return
+	case *Actions, *WordRule, *PrivacyRule:
+		if d.short(node, target, key) {
+			return
+		}
 	case *Size, *load.Layers:
 		if n, ok := node.(*ast.IntegerNode); ok { // these may be written as numbers
 			text, isText = n.Token.Value, true
 		}
+	case *Scalar:
+		d.scalar(node, target, key)
+		return
 	}
 	switch {
 	case v.Kind() == reflect.Struct:
@@ -165,6 +174,14 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 		}
 		v.SetInt(int64(i))
 		d.origin(key, at)
+	case v.Kind() == reflect.Bool:
+		b, ok := node.(*ast.BoolNode)
+		if !ok {
+			d.fault(at, key, "want true or false, have %s", describe(node, key))
+			return
+		}
+		v.SetBool(b.Value)
+		d.origin(key, at)
 	case !isText:
 		d.fault(at, key, "want %s, have %s%s", wanted(v), describe(node, key), quoteHint(node, v))
 	default:
@@ -178,6 +195,74 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 		}
 		d.origin(key, at)
 	}
+}
+
+// short decodes what may be written shorter than it is: one action for those of
+// all levels, and actions for a rule about requests and answers alike.
+func (d *decoder) short(node ast.Node, target any, key string) bool {
+	_, isText := text(node)
+	_, isList := node.(*ast.SequenceNode)
+	at, faults := start(node), len(d.faults)
+	switch target := target.(type) {
+	case *Actions:
+		if !isText {
+			return false
+		}
+		var a Action
+		d.value(node, reflect.ValueOf(&a).Elem(), key)
+		*target = Actions{a, a, a}
+	case *WordRule:
+		if !isText && !isList {
+			return false
+		}
+		d.value(node, reflect.ValueOf(&target.Request).Elem(), key)
+		target.Answer = slices.Clone(target.Request)
+		d.origin(key+".request", at)
+		d.origin(key+".answer", at)
+	case *PrivacyRule:
+		if !isText {
+			return false
+		}
+		d.value(node, reflect.ValueOf(&target.Request).Elem(), key)
+		target.Answer = target.Request
+		d.origin(key+".request", at)
+		d.origin(key+".answer", at)
+	}
+	if len(d.faults) > faults {
+		d.broken[key] = true // what is short stands for more than its own key
+	}
+	return true
+}
+
+// scalar reads a value whose type is part of what it says.
+func (d *decoder) scalar(node ast.Node, v *Scalar, key string) {
+	at := start(node)
+	var value any
+	switch n := node.(type) {
+	case *ast.BoolNode:
+		value = n.Value
+	case *ast.IntegerNode:
+		value = n.Value
+	default:
+		text, ok := text(node)
+		if !ok {
+			d.fault(at, key, "want true, false, a whole number or a text, have %s", describe(node, key))
+			return
+		}
+		text, err := d.expand(text)
+		if err != nil {
+			d.fault(at, key, "%v", err)
+			return
+		}
+		value = text
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		d.fault(at, key, "%v", err)
+		return
+	}
+	*v = Scalar(data)
+	d.origin(key, at)
 }
 
 func (d *decoder) origin(key string, at *token.Position) {
@@ -243,8 +328,11 @@ func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {
 	d.origin(key, start(node))
 	for _, e := range entries {
 		elem := reflect.New(v.Type().Elem()).Elem()
-		if m, ok := elem.Addr().Interface().(*Model); ok {
+		switch m := elem.Addr().Interface().(type) {
+		case *Model:
 			*m = modelDefaults()
+		case *Filter:
+			*m = filterDefaults()
 		}
 		d.value(e.value, elem, e.key)
 		v.SetMapIndex(reflect.ValueOf(e.name), elem)
@@ -373,6 +461,10 @@ func setText(v reflect.Value, text, dir string) error {
 		*target = Path(text)
 		target.resolve(dir)
 		return nil
+	case *Words:
+		*target = Words(text)
+		target.resolve(dir)
+		return nil
 	case encoding.TextUnmarshaler:
 		return target.UnmarshalText([]byte(text))
 	}
@@ -431,8 +523,10 @@ func wanted(v reflect.Value) string {
 		return "a size such as 8MiB"
 	case *Duration:
 		return "a duration such as 15s"
-	case *Path:
+	case *Path, *Words:
 		return "a path"
+	case *Actions:
+		return "an action or a list of three"
 	case *load.Layers:
 		return "all or a number of layers"
 	case choice:
@@ -481,7 +575,7 @@ func kindOf(node ast.Node) string {
 func quoteHint(node ast.Node, v reflect.Value) string {
 	switch node.(type) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		if t := v.Type(); t == reflect.TypeFor[string]() || t == reflect.TypeFor[Path]() {
+		if t := v.Type(); t == reflect.TypeFor[string]() || t == reflect.TypeFor[Path]() || t == reflect.TypeFor[Words]() {
 			return "; write it in quotes"
 		}
 	}

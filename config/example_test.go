@@ -37,6 +37,10 @@ func TestExampleIsTheDefault(t *testing.T) {
 			m.TensorSplit = nil // likewise
 			example.Models[id] = m
 		}
+		if len(m.AdapterDirs) == 0 && len(m.TemplateKwargs) == 0 {
+			m.AdapterDirs, m.TemplateKwargs = nil, nil
+			example.Models[id] = m
+		}
 	}
 	if !reflect.DeepEqual(example, builtin) {
 		t.Errorf("the example is\n%+v\nthe default is\n%+v", example, builtin)

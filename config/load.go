@@ -74,6 +74,14 @@ func Load(opts Options) (*Config, *Origins, error) {
 			c.Routes = nil // the built-in ones are for the built-in models
 		}
 	}
+	c.complete(func(key, from string) {
+		if at, ok := d.origins[from]; ok {
+			d.origins[key] = at
+		}
+		if d.isBroken(from) {
+			d.broken[key] = true // said once
+		}
+	})
 	d.environment(c)
 	d.flags(c, opts.Flags)
 	d.keys(c)
@@ -297,6 +305,12 @@ func (c *Config) resolve(dir string) {
 			p.resolve(dir)
 			m.Adapters[a] = p
 		}
+		for i := range m.AdapterDirs {
+			m.AdapterDirs[i].resolve(dir)
+		}
 		c.Models[id] = m
+	}
+	for i := range c.Lexicons {
+		c.Lexicons[i].Path.resolve(dir)
 	}
 }

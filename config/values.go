@@ -31,6 +31,24 @@ type LogFormat string
 // A MemoryPolicy is refuse or warn.
 type MemoryPolicy string
 
+// A LoadTime is when a model is loaded: start or demand.
+type LoadTime string
+
+// LoadStart is before the first request, LoadDemand at the first one.
+const (
+	LoadStart  LoadTime = "start"
+	LoadDemand LoadTime = "demand"
+)
+
+// Values lists every LoadTime.
+func (LoadTime) Values() []string { return []string{string(LoadStart), string(LoadDemand)} }
+
+// A Scalar is a truth value, a whole number or a text, as JSON.
+type Scalar string
+
+// MarshalYAML writes it as it was.
+func (s Scalar) MarshalYAML() ([]byte, error) { return []byte(s), nil }
+
 // A choice is a type that has few values.
 type choice interface{ Values() []string }
 

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,9 +24,11 @@ type fakeWorker struct {
 	get      func(ctx context.Context) ([]byte, error)
 	err      error // why it is not ready
 	restarts int
+	state    string // "": loaded
 }
 
 func (w fakeWorker) Ready() error  { return w.err }
+func (w fakeWorker) State() string { return cmp.Or(w.state, "loaded") }
 func (w fakeWorker) Restarts() int { return w.restarts }
 func (w fakeWorker) Get(ctx context.Context, path string) ([]byte, error) {
 	if path != "/metrics" {
@@ -52,11 +55,12 @@ func TestScrapeWithDeadWorkers(t *testing.T) {
 			"other": living(t, "other"),
 			"dead": fakeWorker{err: errors.New("it is restarting"), restarts: 3,
 				get: func(context.Context) ([]byte, error) { return nil, errors.New("connection refused") }},
-			"hanging": fakeWorker{get: func(ctx context.Context) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }},
-			"mad":     fakeWorker{get: func(context.Context) ([]byte, error) { return []byte("<html>"), nil }},
-			"strange": fakeWorker{get: func(context.Context) ([]byte, error) { return []byte("go_goroutines 1\n"), nil }},
-			"torn":    fakeWorker{get: func(context.Context) ([]byte, error) { return []byte("bendi_generation_tok"), nil }},
-			"empty":   fakeWorker{get: func(context.Context) ([]byte, error) { return nil, nil }},
+			"sleeping": fakeWorker{state: "unloaded", get: func(context.Context) ([]byte, error) { panic("it was woken") }},
+			"hanging":  fakeWorker{get: func(ctx context.Context) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }},
+			"mad":      fakeWorker{get: func(context.Context) ([]byte, error) { return []byte("<html>"), nil }},
+			"strange":  fakeWorker{get: func(context.Context) ([]byte, error) { return []byte("go_goroutines 1\n"), nil }},
+			"torn":     fakeWorker{get: func(context.Context) ([]byte, error) { return []byte("bendi_generation_tok"), nil }},
+			"empty":    fakeWorker{get: func(context.Context) ([]byte, error) { return nil, nil }},
 			// The same name for something else: what is first, stays.
 			"zany": fakeWorker{get: func(context.Context) ([]byte, error) {
 				return []byte("# TYPE bendi_worker_ready counter\nbendi_worker_ready 1\n"), nil
@@ -78,6 +82,10 @@ func TestScrapeWithDeadWorkers(t *testing.T) {
 			`bendi_worker_up{model="torn"} 0`,
 			`bendi_worker_up{model="empty"} 0`,
 			`bendi_worker_ready{model="alive"} 1`,
+			`bendi_worker_ready{model="sleeping"} 1`,
+			`bendi_model_state{model="sleeping",state="unloaded"} 1`,
+			`bendi_model_state{model="sleeping",state="loaded"} 0`,
+			`bendi_model_state{model="alive",state="loaded"} 1`,
 			`bendi_worker_ready{model="dead"} 0`,
 			`bendi_worker_restarts_total{model="dead"} 3`,
 			`bendi_generation_tokens_total{model="alive"} 1`,

@@ -19,8 +19,12 @@ import (
 
 // A Worker is a supervised worker process.
 type Worker interface {
-	// Ready returns nil when the worker can answer.
+	// Ready returns nil when the worker can answer, if only after its model
+	// has been loaded.
 	Ready() error
+	// State says whether the model is in memory: loaded, loading, unloaded or
+	// failed.
+	State() string
 	// Restarts returns how often it had to be started again.
 	Restarts() int
 	// Get returns what the worker serves at a path.
@@ -39,6 +43,10 @@ func scrape(ctx context.Context, workers map[string]Worker) []prometheus.Gathere
 	fetched := make([]prometheus.Gatherer, len(ids))
 	var wg sync.WaitGroup
 	for i, id := range ids {
+		if workers[id].State() == "unloaded" { // there is none to be up
+			fetched[i] = gathered(nil)
+			continue
+		}
 		wg.Go(func() {
 			families, err := fetch(ctx, workers[id])
 			up := 1.0
@@ -103,7 +111,8 @@ func gathered(families []*dto.MetricFamily) prometheus.Gatherer {
 }
 
 var (
-	workerReady    = prometheus.NewDesc("bendi_worker_ready", "Whether the worker can answer.", []string{"model"}, nil)
+	workerReady    = prometheus.NewDesc("bendi_worker_ready", "Whether the worker can answer, if only after its model has been loaded on demand.", []string{"model"}, nil)
+	modelState     = prometheus.NewDesc("bendi_model_state", "Whether the model is in memory: 1 for the state that it is in, 0 for the others.", []string{"model", "state"}, nil)
 	workerRestarts = prometheus.NewDesc("bendi_worker_restarts_total", "How often the worker had to be started again.", []string{"model"}, nil)
 )
 
@@ -112,6 +121,7 @@ type workerCollector struct{ workers map[string]Worker }
 
 func (c workerCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- workerReady
+	ch <- modelState
 	ch <- workerRestarts
 }
 
@@ -122,6 +132,14 @@ func (c workerCollector) Collect(ch chan<- prometheus.Metric) {
 			ready = 1
 		}
 		ch <- prometheus.MustNewConstMetric(workerReady, prometheus.GaugeValue, ready, id)
+		now := w.State()
+		for _, state := range []string{"loaded", "loading", "unloaded", "failed"} {
+			in := 0.0
+			if state == now {
+				in = 1
+			}
+			ch <- prometheus.MustNewConstMetric(modelState, prometheus.GaugeValue, in, id, state)
+		}
 		ch <- prometheus.MustNewConstMetric(workerRestarts, prometheus.CounterValue, float64(w.Restarts()), id)
 	}
 }

@@ -24,6 +24,7 @@ func endpoints() []endpoint {
 		{"/rerank", (*server).rerank, wire.RerankExample},
 		{"/tokenize", (*server).tokenize, wire.TokenizeExample},
 		{"/detokenize", (*server).detokenize, wire.DetokenizeExample},
+		{"/moderations", (*server).moderations, wire.ModerationExample},
 	}
 }
 
@@ -31,6 +32,9 @@ func endpoints() []endpoint {
 func (s *server) beside(rt Route) {
 	for _, base := range basesOf(rt) {
 		for _, e := range endpoints() {
+			if e.path == "/moderations" && rt.Moderator == nil {
+				continue
+			}
 			h := func(c *gin.Context, x *exchange) error { return e.answer(s, c, x, rt) }
 			s.on(http.MethodPost, h, base+e.path, base+e.path+"/")
 		}
@@ -142,6 +146,24 @@ func (s *server) detokenize(c *gin.Context, x *exchange, rt Route) error {
 	}
 	body, err = wire.EncodeText(out.Text)
 	return s.end(c, x, out.Backend, body, err)
+}
+
+func (s *server) moderations(c *gin.Context, x *exchange, rt Route) error {
+	defer s.Observer.Enter(rt.Path)()
+	body, err := s.begin(c, x, rt)
+	if err != nil {
+		return err
+	}
+	texts, err := wire.DecodeModeration(body)
+	if err != nil {
+		return err
+	}
+	model, categories, results, err := rt.Moderator.Moderate(c.Request.Context(), texts)
+	if err != nil {
+		return err
+	}
+	body, err = wire.EncodeModeration(newID("modr-"), model, categories, results)
+	return s.end(c, x, "", body, err)
 }
 
 // begin notes the route of a request and reads its body.

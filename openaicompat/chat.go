@@ -48,6 +48,9 @@ func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 		return err
 	}
 	c.Header("X-Bendi-Backend", x.backend)
+	if filter := wire.FilterHeader(answer.Filtered()); filter != "" {
+		c.Header(filterHeader, filter)
+	}
 	return s.json(c, 200, body)
 }
 
@@ -62,6 +65,9 @@ func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Req
 		if x.note(ev) {
 			out.header("X-Bendi-Backend", x.backend)
 		}
+		if f := ev.Filtered; f != nil && !f.Answer {
+			out.header(filterHeader, wire.FilterHeader(f, nil))
+		}
 		if frames := format.Frames(ev); len(frames) > 0 {
 			if err := out.send(frames); err != nil {
 				return err
@@ -69,6 +75,19 @@ func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Req
 		}
 	}
 	return out.send([]byte(wire.Done))
+}
+
+// filterHeader tells what the filter did, and never a word.
+const filterHeader = "X-Bendi-Filter"
+
+func (x *exchange) noteFilter(f *chat.Filtered) {
+	switch {
+	case f == nil:
+	case f.Answer:
+		x.answer = f
+	default:
+		x.request = f
+	}
 }
 
 // note keeps what the log tells about an answer. It reports whether ev was the
@@ -83,6 +102,7 @@ func (x *exchange) note(ev chat.Event) (named bool) {
 	if ev.Usage != nil {
 		x.usage = *ev.Usage
 	}
+	x.noteFilter(ev.Filtered)
 	if x.backend == "" && ev.Backend != "" {
 		x.backend, named = ev.Backend, true
 	}

@@ -4,7 +4,8 @@
 //
 // A route at path P answers POST at P, P/completions and P/chat/completions,
 // and P is a base URL for SDKs: it has P/models and P/models/{id}, and POST at
-// P/embeddings, P/rerank, P/tokenize and P/detokenize for the models that can.
+// P/embeddings, P/rerank, P/tokenize and P/detokenize for the models that can,
+// and at P/moderations where a filter judges texts.
 // When P ends in "/chat", so is what is before it, which makes /v1/chat serve
 // the base URL /v1 as well.
 //

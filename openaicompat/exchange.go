@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bendi/chat"
+	"bendi/openaicompat/wire"
 )
 
 // An exchange is what the log tells about one request.
@@ -23,6 +24,8 @@ type exchange struct {
 	first   time.Time // when the first delta came
 	finish  chat.Finish
 	usage   chat.Usage
+	request *chat.Filtered // what the filter did to the request
+	answer  *chat.Filtered // and to the answer, where it last did something
 	err     error
 	fault   int  // the status of err, which a stream that had begun could not have
 	gone    bool // the client has left
@@ -97,6 +100,7 @@ func (s *server) log(c *gin.Context, x *exchange) {
 		attrs = append(attrs, slog.Int("prompt_tokens", x.usage.PromptTokens), slog.Int("completion_tokens", x.usage.CompletionTokens))
 	}
 	text("finish", string(x.finish))
+	text("filter", wire.FilterHeader(x.request, x.answer))
 	if x.stream {
 		attrs = append(attrs, slog.Bool("stream", true))
 	}

@@ -63,16 +63,24 @@ func (s *server) fail(c *gin.Context, x *exchange, err error) {
 		x.gone = true
 		return
 	}
-	status, body := wire.EncodeError(err)
+	status, body := wire.EncodeError(err, x.id)
 	x.err, x.fault = err, status
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		x.noteFilter(e.Filtered)
+	}
 	if c.Writer.Written() {
 		if x.stream {
-			s.write(c, wire.ErrorFrame(err))
+			s.write(c, wire.ErrorFrame(err, x.id))
 		}
 		return
 	}
-	if e, ok := errors.AsType[*chat.Error](err); ok && e.RetryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		if e.RetryAfter > 0 {
+			c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+		}
+		if e.Filtered != nil {
+			c.Header(filterHeader, wire.FilterHeader(x.request, x.answer))
+		}
 	}
 	s.json(c, status, body)
 }

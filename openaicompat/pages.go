@@ -44,7 +44,18 @@ func (s *server) ready(c *gin.Context, x *exchange) error {
 			return &chat.Error{Kind: chat.Unavailable, Code: "not_ready", Msg: err.Error()}
 		}
 	}
-	return s.json(c, http.StatusOK, []byte(`{"status":"ready"}`))
+	body := struct {
+		Status string            `json:"status"`
+		Models map[string]string `json:"models,omitempty"`
+	}{Status: "ready"}
+	if s.States != nil {
+		body.Models = s.States()
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return s.json(c, http.StatusOK, text)
 }
 
 func (s *server) notFound(c *gin.Context, x *exchange) error {
@@ -66,6 +77,6 @@ func (s *server) wrongMethod(c *gin.Context, x *exchange) error {
 	if s.served[http.MethodPost+" "+path] {
 		msg += fmt.Sprintf(` For example: curl http://%s%s -H 'Content-Type: application/json' -d '%s'`, c.Request.Host, path, exampleOf(path))
 	}
-	_, body := wire.EncodeError(&chat.Error{Kind: chat.Invalid, Code: "method_not_allowed", Msg: msg})
+	_, body := wire.EncodeError(&chat.Error{Kind: chat.Invalid, Code: "method_not_allowed", Msg: msg}, x.id)
 	return s.json(c, http.StatusMethodNotAllowed, body)
 }

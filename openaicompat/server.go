@@ -2,6 +2,7 @@ package openaicompat
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -10,15 +11,17 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bendi/chat"
+	"bendi/openaicompat/wire"
 )
 
 // Options say what is served and how. The zero value of a field but Routes is
 // its default.
 type Options struct {
 	Routes []Route
-	Keys   Authenticator // nil: everybody may ask
-	Ready  func() error  // why requests cannot be answered now; the text is shown to whoever asks. nil: always ready
-	Log    *slog.Logger  // nil: nothing is logged
+	Keys   Authenticator            // nil: everybody may ask
+	Ready  func() error             // why requests cannot be answered now; the text is shown to whoever asks. nil: always ready
+	States func() map[string]string // of the models, by id, as /readyz tells them; nil: it does not
+	Log    *slog.Logger             // nil: nothing is logged
 
 	KeepAlive    time.Duration // of a stream without news, between comments; 0: 15 s
 	WriteTimeout time.Duration // for a client to take in what was written; 0: 60 s
@@ -34,6 +37,15 @@ type Options struct {
 type Route struct {
 	Path  string // such as "/v1/chat"
 	Model chat.Model
+
+	Moderator Moderator // judges texts at Path/moderations; nil: nothing does
+}
+
+// A Moderator tells what the filter of a route finds in texts.
+type Moderator interface {
+	// Moderate judges each text. The model is what judged: the version of the
+	// lexicons. Categories are those that it knows.
+	Moderate(ctx context.Context, texts []string) (model string, categories []string, results []wire.Judgement, err error)
 }
 
 // A Resolver is a Model that knows which of its models answers to a name, so

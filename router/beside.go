@@ -8,11 +8,21 @@ import (
 
 // offer returns the offer that answers to a name.
 func (r *Route) offer(name string) (*Offer, error) {
-	o, ok := r.byName[name]
-	if !ok {
-		return nil, r.unknown(name)
+	if o, ok := r.byName[name]; ok {
+		return o, nil
 	}
-	return o, nil
+	for i := range r.offers {
+		o := &r.offers[i]
+		if _, star := o.star(); !star {
+			continue
+		}
+		for _, m := range o.starred() {
+			if m.ID == name {
+				return &Offer{ModelInfo: m, Backend: o.Backend, Model: o.Model}, nil
+			}
+		}
+	}
+	return nil, r.unknown(name)
 }
 
 // Embed has the model that req names embed its inputs, if that model can.

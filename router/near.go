@@ -25,8 +25,8 @@ func (r *Route) unknown(name string) *chat.Error {
 		msg = fmt.Sprintf("There is no model %q here; ", name)
 	}
 	names := make([]string, 0, len(r.offers)+len(r.aliases))
-	for _, o := range r.offers {
-		names = append(names, o.ID)
+	for _, m := range r.Models() {
+		names = append(names, m.ID)
 	}
 	if near := nearest(name, append(names, r.aliases...)); len(near) > 0 {
 		msg += "did you mean " + list(near, " or ") + "?"

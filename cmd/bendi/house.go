@@ -34,6 +34,7 @@ type house struct {
 	keys    *access.Keys
 	survey  survey
 	fits    map[string]fit.Estimate // by model id
+	rooms   *residence
 }
 
 // build starts the workers that the routes need and wires the routes. It
@@ -77,21 +78,29 @@ func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.
 			return nil, usage(err)
 		}
 	}
+	h.rooms = newResidence(fit.Look, int64(cfg.Engine.MemoryLimit), cfg.Engine.Memory == "warn", log)
+	for _, m := range list {
+		h.rooms.tenants[m.ID] = &tenant{Model: m, onDemand: cfg.Models[m.ID].Load == config.LoadDemand}
+	}
 	for _, id := range used(cfg) {
 		m := cfg.Models[id]
 		adapters := make(map[string]string)
 		for name, path := range m.Adapters {
 			adapters[name] = string(path)
 		}
-		h.workers[id], err = llamacpp.Start(llamacpp.Config{
+		w, err := llamacpp.Start(llamacpp.Config{
 			Name: id, Worker: worker, Library: seen.library,
 			Model: string(m.Path), Adapters: adapters,
 			Context: m.Context, Slots: m.Slots, Threads: m.Threads, Options: m.Options,
-			Log: log,
+			Demand: m.Load == config.LoadDemand, UnloadAfter: time.Duration(m.UnloadAfter),
+			Admit:     func(ctx context.Context) (func(), error) { return h.rooms.admit(ctx, id) },
+			ReadyWait: time.Duration(cfg.Engine.LoadWait),
+			Log:       log,
 		})
 		if err != nil {
 			return nil, err
 		}
+		h.workers[id], h.rooms.tenants[id].worker = w, w
 	}
 	for _, r := range cfg.Routes {
 		route, err := router.New(h.offers(r.Models), "", r.Aliases)
@@ -109,6 +118,9 @@ func (h *house) offers(ids []string) []router.Offer {
 	for _, id := range ids {
 		base, _, _ := strings.Cut(id, ":")
 		w := h.workers[base]
+		if strings.HasSuffix(id, ":*") {
+			offers = append(offers, router.Offer{ModelInfo: chat.ModelInfo{ID: id}, Backend: "llamacpp", Model: w})
+		}
 		for _, info := range w.Models() {
 			if info.ID == id {
 				offers = append(offers, router.Offer{ModelInfo: info, Backend: "llamacpp", Model: w})
@@ -176,6 +188,7 @@ func (h *house) handler(cfg *config.Config, log *slog.Logger) http.Handler {
 	opts := openaicompat.Options{
 		Routes:       h.routes,
 		Ready:        h.ready,
+		States:       h.states,
 		Log:          log,
 		KeepAlive:    time.Duration(cfg.Server.KeepAlive),
 		MaxBody:      int64(cfg.Server.MaxBody),
@@ -198,7 +211,16 @@ func (h *house) ready() error {
 	return errors.Join(errs...)
 }
 
-// wait waits until every worker is ready, and returns what is wrong with those
+// states says of each model whether it is in memory.
+func (h *house) states() map[string]string {
+	states := make(map[string]string)
+	for id, w := range h.workers {
+		states[id] = w.State()
+	}
+	return states
+}
+
+// wait waits until every worker is ready or nothing is wanted of it yet, and returns what is wrong with those
 // that have failed. An end of ctx is no failure of a worker.
 func (h *house) wait(ctx context.Context) error {
 	var errs []error

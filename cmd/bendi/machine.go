@@ -73,10 +73,28 @@ func (s survey) measure(cfg *config.Config) ([]fit.Model, error) {
 	return list, nil
 }
 
-// admit returns why the models may not be loaded: they need more memory than
-// is free. Where the configuration says so, that is a warning alone.
+// admit returns why the models may not be loaded at the start: they need more
+// memory than is free, or one that is loaded on demand would, when nothing but
+// those is loaded. Where the configuration says so, that is a warning alone.
 func (s survey) admit(cfg *config.Config, list []fit.Model, log *slog.Logger) error {
-	err := fit.Check(list, s.machine)
+	machine := s.machine
+	if limit := int64(cfg.Engine.MemoryLimit); limit > 0 && (machine.Free == 0 || limit < machine.Free) {
+		machine.Free, machine.Limit = limit, fit.LimitSet
+	}
+	var first, later []fit.Model
+	for _, m := range list {
+		if cfg.Models[m.ID].Load == config.LoadDemand {
+			later = append(later, m)
+		} else {
+			first = append(first, m)
+		}
+	}
+	err := fit.Check(first, machine)
+	for _, m := range later {
+		if err == nil {
+			err = fit.Check(append(slices.Clone(first), m), machine)
+		}
+	}
 	if err == nil {
 		return nil
 	}

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +35,7 @@ func (p *program) modelsCommand() *cobra.Command {
 				return err
 			}
 			seen, _ := look(cmd.Context(), cfg, home) // without libraries there is no GPU to use
-			return p.listModels(cfg, seen, output)
+			return p.listModels(cfg, seen, running(cmd.Context(), cfg.Listen), output)
 		},
 	}
 	outputFlag(listCommand, p, &output)
@@ -51,6 +56,9 @@ type listing struct {
 	MemoryBytes    int64 `json:"memory_bytes,omitempty"`     // that it takes when it is loaded as configured, an estimate
 	GPUMemoryBytes int64 `json:"gpu_memory_bytes,omitempty"` // that it takes of GPUs then
 	GPULayers      int   `json:"gpu_layers,omitempty"`       // of its layers, that lie on GPUs then
+
+	Load  string `json:"load,omitempty"`  // when it is loaded: start or demand
+	State string `json:"state,omitempty"` // as the server that runs says; empty: none does
 
 	Error string `json:"error,omitempty"`
 }
@@ -80,13 +88,35 @@ func (l listing) memory() string {
 	}
 }
 
+// running returns the states of the models of the server that listens at an
+// address, or nothing.
+func running(ctx context.Context, addr string) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, reachable(addr)+"/readyz", nil)
+	if err != nil {
+		return nil
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil
+	}
+	defer res.Body.Close()
+	var body struct {
+		Models map[string]string `json:"models"`
+	}
+	json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&body) // what is no answer of ours says nothing
+	return body.Models
+}
+
 // listModels prints every model, the damaged ones too, and then says that
 // there are some.
-func (p *program) listModels(cfg *config.Config, seen survey, output string) error {
+func (p *program) listModels(cfg *config.Config, seen survey, states map[string]string, output string) error {
 	var all []listing
 	for _, id := range slices.Sorted(maps.Keys(cfg.Models)) {
 		m := cfg.Models[id]
 		l := list(id, string(m.Path))
+		l.Load, l.State = string(m.Load), states[id]
 		if e, err := fit.Measure(plan(m), seen.gpus()); err == nil {
 			l.MemoryBytes, l.GPUMemoryBytes, l.GPULayers = e.Host.Total(), e.GPU.Total(), e.GPULayers
 		} else if l.Error == "" {
@@ -103,13 +133,14 @@ func (p *program) listModels(cfg *config.Config, seen survey, output string) err
 		}
 	} else {
 		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "ID\tWHAT\tSIZE\tCONTEXT\tMEMORY\tFILE")
+		fmt.Fprintln(w, "ID\tWHAT\tSIZE\tCONTEXT\tMEMORY\tLOAD\tSTATE\tFILE")
 		for _, m := range all {
 			if m.Error != "" {
-				fmt.Fprintf(w, "%s\t-\t-\t-\t-\t%s\n", m.ID, m.Path)
+				fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\t-\t%s\n", m.ID, m.Path)
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.What, bytesText(m.SizeBytes), contextText(m.Context), m.memory(), m.Path)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.What, bytesText(m.SizeBytes), contextText(m.Context), m.memory(),
+				cmp.Or(m.Load, "-"), cmp.Or(m.State, "-"), m.Path)
 		}
 		w.Flush()
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bendi/config"
+	"bendi/inference/llamacpp"
 	"bendi/models"
 )
 
@@ -35,6 +36,10 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
 		info, ok := h.workers[id].Info()
 		if !ok {
+			if h.workers[id].State() == llamacpp.Unloaded {
+				line(p.say("model", "模型"), p.say("%s: not loaded yet, at the first request, %s expected", "%s：尚未加载，收到第一个请求时加载，预计占用内存 %s"),
+					id, bytesText(h.fits[id].Host.Total()))
+			}
 			continue
 		}
 		if info.Device != device || info.Library != library {

@@ -50,6 +50,7 @@ type Engine struct {
 	defaults sampling
 	adapters []string // names, sorted; the loop knows adapter i as i+1
 	window   int      // tokens of each sequence
+	sharing  bool     // prefixes, between all principals
 	loop     *loop
 	embed    *embedder
 	file     string // the model's
@@ -76,7 +77,7 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Slots < 1 || cfg.Slots > maxSequences {
 		return nil, fmt.Errorf("slots must be 1 to %d, not %d", maxSequences, cfg.Slots)
 	}
-	e := &Engine{name: cfg.Name, created: time.Now().Unix(), file: cfg.Model}
+	e := &Engine{name: cfg.Name, created: time.Now().Unix(), file: cfg.Model, sharing: cfg.SharePrefixes == load.ShareAll}
 	var err error
 	devices := Devices()
 	if err := CheckDevices(cfg.Options, devices); err != nil {
@@ -252,6 +253,9 @@ type job struct {
 	stop     []string
 	key      treeKey
 	sampling sampling
+
+	principal string
+	priority  int
 	budget   int         // most tokens of each choice
 	report   int         // see sequence
 	limits   *constraint // of the text; nil: none
@@ -276,6 +280,10 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 		return nil, err
 	}
 	j := &job{stop: req.Stop, tools: choice.Allows(req.Tools), report: -1, out: newOutput(max(req.N, 1))}
+	j.principal, j.priority = req.Principal, req.Priority
+	if !e.sharing {
+		j.key.salt = req.Principal
+	}
 	if j.key.adapter, err = e.adapter(req.Model); err != nil {
 		return nil, err
 	}
@@ -333,6 +341,7 @@ func (j *job) sequences(ctx context.Context, arrived time.Time) []*sequence {
 		own, j.end[i] = context.WithCancelCause(ctx)
 		seqs[i] = &sequence{
 			ctx: own, key: j.key, choice: i, budget: j.budget, report: j.report, out: j.out,
+			principal: j.principal, priority: j.priority,
 			limits:  j.limits.clone(),
 			think:   j.think.clone(),
 			sampler: newSampler(s, j.prompt),

@@ -76,7 +76,8 @@ type loop struct {
 
 	tree    *prefixTree
 	running []*sequence // in order of arrival
-	waiting []*sequence // likewise, but those that had to give way first
+	waiting []*sequence // in no order: see line
+	line    *line
 	arrived int
 	active  int // the adapter that the context has on
 	steps   int // for how many steps it has been
@@ -131,10 +132,15 @@ func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 		sharing: !llama.ModelIsRecurrent(model) && !llama.ModelIsHybrid(model) && llama.ModelNSWA(model) == 0,
 		inbox:   make(chan []*sequence, cfg.slots),
 		quit:    make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
-		tree: newPrefixTree(),
+		tree: newPrefixTree(), line: newLine(),
 	}
 	// Without a pool of its own ggml starts threads for every graph.
 	pool := llama.ThreadpoolParamsDefault(int32(cfg.threads))
+	// Between two graphs its threads sleep. By default they would spin for a
+	// tenth of a second, on processors that sampling and sending could use:
+	// waking them takes some 50 µs, spinning cost a fifth of all tokens where
+	// the model is cheap.
+	pool.Poll = 0
 	if l.pool, err = llama.ThreadpoolNew(&pool); err == nil {
 		llama.AttachThreadpool(ctx, uintptr(l.pool), uintptr(l.pool))
 	}
@@ -262,8 +268,9 @@ func (l *loop) receive() bool {
 }
 
 func (l *loop) enqueue(seqs []*sequence) {
+	now := time.Now()
 	for _, s := range seqs {
-		s.arrival = l.arrived
+		s.arrival, s.class = l.arrived, l.line.arrive(s.principal, s.priority, now)
 		l.arrived++
 		l.waiting = append(l.waiting, s)
 	}
@@ -281,6 +288,7 @@ func (l *loop) release() {
 			return false
 		}
 		l.stats.pending.Add(-1)
+		l.line.depart(s.class, false)
 		l.noteEnd(s, step{err: s.ctx.Err()})
 		return true
 	})
@@ -295,6 +303,7 @@ func (l *loop) end(s *sequence, last step) {
 		l.evict(s.holder)
 	}
 	l.running = slices.DeleteFunc(l.running, func(o *sequence) bool { return o == s })
+	l.line.depart(s.class, true)
 	l.stats.running.Store(int64(len(l.running)))
 	l.stats.pending.Add(-1)
 	last.choice, last.cached = s.choice, s.progress.Cached
@@ -316,13 +325,24 @@ func (l *loop) evict(h *holder) {
 	l.tree.remove(h)
 }
 
-// admit gives free slots to those who wait.
+// admit gives free slots to those who wait, in the order of the line.
 func (l *loop) admit() {
-	for i := 0; i < len(l.waiting) && len(l.running) < l.slots; {
+	if len(l.waiting) == 0 || len(l.running) == l.slots {
+		return
+	}
+	now := time.Now()
+	for _, s := range l.waiting {
+		s.passed = false
+	}
+	for len(l.running) < l.slots {
+		i := l.foremost(now)
+		if i < 0 {
+			return
+		}
 		s := l.waiting[i]
 		from, length := l.prefix(s)
 		if l.beingDecoded(s, length) {
-			i++ // its turn comes when it can share what another decodes now
+			s.passed = true // its turn comes when it can share what another decodes now
 			continue
 		}
 		if !l.makeRoom(len(s.tokens)-length, from) {
@@ -338,9 +358,22 @@ func (l *loop) admit() {
 		}
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 		l.running = append(l.running, s)
+		s.class.begin(now)
 		l.stats.running.Store(int64(len(l.running)))
 		l.noteBegin(s)
 	}
+}
+
+// foremost returns who of those who wait is next, but for those passed over,
+// or -1.
+func (l *loop) foremost(now time.Time) int {
+	best := -1
+	for i, s := range l.waiting {
+		if !s.passed && (best < 0 || compareWaiting(s, l.waiting[best], now) < 0) {
+			best = i
+		}
+	}
+	return best
 }
 
 // prefix returns who holds the longest prefix of s worth sharing. The last
@@ -421,18 +454,27 @@ func (l *loop) build() bool {
 	for _, s := range answered {
 		l.feed(s, 1)
 	}
-	slices.SortFunc(prompts, func(a, b *sequence) int { return cmp.Compare(l.urgency(a), l.urgency(b)) })
-	room := l.pace.budget(len(answered), len(prompts))
+	now := time.Now()
+	slices.SortFunc(prompts, func(a, b *sequence) int {
+		return cmp.Or(a.class.compare(b.class, now), cmp.Compare(l.urgency(a), l.urgency(b)))
+	})
+	room, paced := prefillChunk, l.pace.budget(len(answered), len(prompts))
 	for _, s := range prompts {
 		n := min(room, s.pending())
+		disturbs := disturbs(s, answered)
+		if disturbs {
+			n = min(n, paced)
+		}
 		if n == 0 {
-			break
+			continue
 		}
 		if !l.makeRoom(int(l.batch.NTokens)+n, nil) {
 			continue // until another ends
 		}
 		l.feed(s, n)
-		room -= n
+		if room -= n; disturbs {
+			paced -= n
+		}
 	}
 	switch {
 	case l.batch.NTokens > 0:
@@ -445,7 +487,18 @@ func (l *loop) build() bool {
 	return false
 }
 
-// urgency orders prompts: the shorter rest first, but nobody waits for ever.
+// disturbs reports whether the prompt of s has to be read at the pace of those
+// who are being answered. One that came before their answers began, and that
+// one step can read, has not: had it been its turn first, they would have waited
+// as long, and the sooner all are answered in the same steps, the fewer these are.
+func disturbs(s *sequence, answered []*sequence) bool {
+	return s.pending() > prefillChunk || slices.ContainsFunc(answered, func(a *sequence) bool {
+		return a.progress.First.Before(s.progress.Arrived)
+	})
+}
+
+// urgency orders the prompts of a class: the shorter rest first, but nobody
+// waits for ever.
 func (l *loop) urgency(s *sequence) int {
 	return s.pending() - ageing*(l.arrived-s.arrival)
 }
@@ -460,15 +513,17 @@ func (l *loop) fit(answered []*sequence) []*sequence {
 	return answered
 }
 
-// giveWay takes the slot and the cells of the youngest sequence. It begins
-// again later, from its prompt and what it has said.
+// giveWay takes the slot and the cells of one sequence: of those of the lowest
+// priority, the youngest. It begins again later, from its prompt and what it
+// has said.
 func (l *loop) giveWay() {
-	youngest := slices.MaxFunc(l.running, func(a, b *sequence) int { return a.arrival - b.arrival })
-	l.evict(youngest.holder)
-	youngest.holder = nil
-	l.running = slices.DeleteFunc(l.running, func(s *sequence) bool { return s == youngest })
+	last := slices.MinFunc(l.running, compareYielding)
+	l.evict(last.holder)
+	last.holder = nil
+	l.running = slices.DeleteFunc(l.running, func(s *sequence) bool { return s == last })
+	last.class.yield(time.Now())
 	l.stats.running.Store(int64(len(l.running)))
-	l.waiting = slices.Insert(l.waiting, 0, youngest)
+	l.waiting = append(l.waiting, last)
 	l.stats.preempted.Add(1)
 }
 
@@ -540,6 +595,7 @@ func (l *loop) decode() bool {
 		}
 		if s.fed > 1 || s.generated() == 0 {
 			prompt += s.fed
+			s.class.charge(s.fed, 0)
 		}
 		l.tree.extend(s.holder, s.tokens[s.holder.size:s.holder.size+s.fed]...)
 		if s.row < 0 {
@@ -551,6 +607,7 @@ func (l *loop) decode() bool {
 			return false
 		}
 		drawing, rows = append(drawing, s), append(rows, logits)
+		s.class.charge(0, 1)
 	}
 	if len(drawing) == 0 {
 		llama.Synchronize(l.ctx)

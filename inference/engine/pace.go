@@ -1,26 +1,33 @@
 package engine
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 const (
 	// prefillChunk is how many prompt tokens one step takes on at most.
 	prefillChunk = 512
 	// prefillLeast is how many it takes on at least, so that prompts get on
 	// whatever the steps cost.
-	prefillLeast = 16
+	prefillLeast = 8
+	// prefillShare is the part of a quiet step's time that prompts may add to
+	// it, where others are being answered.
+	prefillShare = 0.75
 )
 
 // A pace decides how many prompt tokens a step may take on while others are
-// being answered: as many as let the step last about half as long again as one
+// being answered: as many as let the step last by prefillShare longer than one
 // without. It learns from the steps what both cost.
 type pace struct {
-	quiet    float64 // seconds of a step without prompt tokens
-	perToken float64 // seconds that each prompt token adds
+	quiet    [9]float64 // seconds of a step without prompt tokens, by the bits of how many are answered
+	perToken float64    // seconds that each prompt token adds to a step in which others are answered
 }
 
 const paceWeight = 0.2 // of the latest measurement
 
-// note learns from a step.
+// note learns from a step. Of steps that are mostly prompts it learns nothing:
+// in those a token costs half of what it costs among few.
 func (p *pace) note(took time.Duration, answered, prompt int) {
 	learn := func(to *float64, x float64) {
 		if *to == 0 {
@@ -28,15 +35,13 @@ func (p *pace) note(took time.Duration, answered, prompt int) {
 		}
 		*to += paceWeight * (x - *to)
 	}
-	switch t := took.Seconds(); {
-	case prompt == 0 && answered > 0:
-		learn(&p.quiet, t)
-	case prompt >= prefillLeast:
-		base := 0.0
-		if answered > 0 {
-			base = p.quiet
-		}
-		learn(&p.perToken, max(t-base, t/10)/float64(prompt))
+	t, quiet := took.Seconds(), &p.quiet[bits.Len8(uint8(min(answered, 255)))]
+	switch {
+	case answered == 0:
+	case prompt == 0:
+		learn(quiet, t)
+	case *quiet > 0 && prompt >= prefillLeast && prompt <= prefillChunk/4:
+		learn(&p.perToken, max(t-*quiet, t/10)/float64(prompt))
 	}
 }
 
@@ -47,8 +52,9 @@ func (p *pace) budget(answered, waiting int) int {
 	if waiting > answered {
 		return max(prefillLeast, prefillChunk*waiting/(waiting+answered))
 	}
-	if p.quiet == 0 || p.perToken == 0 {
-		return prefillChunk / 4
+	quiet := p.quiet[bits.Len8(uint8(min(answered, 255)))]
+	if quiet == 0 || p.perToken == 0 {
+		return 2 * prefillLeast // and learn from it
 	}
-	return min(max(int(p.quiet/p.perToken/2), prefillLeast), prefillChunk)
+	return min(max(int(prefillShare*quiet/p.perToken), prefillLeast), prefillChunk)
 }

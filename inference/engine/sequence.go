@@ -19,10 +19,15 @@ type sequence struct {
 	report  int // how many alternatives to report with each token; -1: no log probabilities at all
 	out     *output
 	limits  *constraint // nil: any text
-	think   *thinking   // nil: as long as the model likes
+
+	principal string // who asks, for the line
+	priority  int
+	think     *thinking // nil: as long as the model likes
 
 	// The rest is the loop's own.
 	arrival  int
+	class    *class        // of the line
+	passed   bool          // over, in this round of giving slots
 	tokens   []llama.Token // the prompt, then what was generated
 	prompt   int           // how many of them are the prompt
 	progress watch.Progress

@@ -15,12 +15,15 @@ import (
 )
 
 // Models lists the base model, then its adapters. Where the window was left to
-// the worker, it is not known before that is ready.
+// the worker, it is not known before one has been ready.
 func (w *Worker) Models() []chat.ModelInfo {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	all := slices.Clone(w.models)
-	if info, ok := w.Info(); ok {
-		for i := range all {
-			all[i].Context = info.Context
+	for i := range all {
+		all[i].State = w.residence()
+		if w.window > 0 {
+			all[i].Context = w.window
 		}
 	}
 	return all
@@ -41,8 +44,8 @@ func (c Config) models() []chat.ModelInfo {
 	return all
 }
 
-// Chat streams the worker's answer. While the worker is loading or being
-// restarted it waits for it, ReadyWait at most. When the worker dies, a request
+// Chat streams the worker's answer. While the worker is loading, or has to be
+// loaded or restarted first, it waits for it, ReadyWait at most. When the worker dies, a request
 // that it had taken ends with an error, since it may have died of it; one that
 // it had not taken waits for the next.
 func (w *Worker) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
@@ -52,6 +55,8 @@ func (w *Worker) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 // relay passes on what begin asks of the process, as [Worker.Chat] says.
 func relay[T any](ctx context.Context, w *Worker, begin func(context.Context, chat.Model) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		w.come()
+		defer w.part()
 		patience := time.After(w.cfg.ReadyWait)
 		for {
 			p, err := w.await(ctx, patience)
@@ -66,10 +71,18 @@ func relay[T any](ctx context.Context, w *Worker, begin func(context.Context, ch
 	}
 }
 
-// await waits for a process that can answer.
+// await waits for a process that can answer, and has the model loaded where
+// nobody has asked before.
 func (w *Worker) await(ctx context.Context, patience <-chan time.Time) (*process, error) {
+	var mine *trial
 	for {
 		w.mu.Lock()
+		if mine != nil && mine.err != nil {
+			w.mu.Unlock()
+			return nil, mine.err
+		}
+		w.call()
+		mine = w.trial
 		state, changed, p, refusal := w.state, w.changed, w.proc, w.refusal()
 		w.mu.Unlock()
 		switch state {

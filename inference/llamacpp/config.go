@@ -2,6 +2,7 @@ package llamacpp
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +35,16 @@ type Config struct {
 	SocketDir    string        // a private folder for the socket is made in it; "": XDG_RUNTIME_DIR, else the temporary folder
 	StartTimeout time.Duration // a worker not ready by then is killed; 0: 10 minutes
 	ReadyWait    time.Duration // a request waits this long for a worker that is not ready; 0: 30 seconds
-	Log          *slog.Logger  // nil: nothing is logged
+
+	Demand      bool          // nothing is loaded before somebody asks
+	UnloadAfter time.Duration // what nobody has asked for so long is unloaded, and loaded again when somebody does; 0: never
+
+	// Admit is called before a model is loaded since somebody asks for it. It
+	// may wait and make room; an error is what those hear who have asked. done
+	// is called once the process is ready or has ended. nil: there is room.
+	Admit func(ctx context.Context) (done func(), err error)
+
+	Log *slog.Logger // nil: nothing is logged
 
 	testOnlyTimes times
 }
@@ -43,6 +53,7 @@ type Config struct {
 type times struct {
 	grace time.Duration // from SIGTERM to SIGKILL
 	rest  time.Duration // of a failed worker until it is tried again
+	watch time.Duration // between two looks at the socket
 }
 
 const maxSocketPath = 103 // bytes: the smallest sun_path there is has 104, with the zero byte
@@ -65,6 +76,7 @@ func (c Config) complete() (Config, error) {
 	c.ReadyWait = cmp.Or(c.ReadyWait, 30*time.Second)
 	c.testOnlyTimes.grace = cmp.Or(c.testOnlyTimes.grace, 2*time.Second)
 	c.testOnlyTimes.rest = cmp.Or(c.testOnlyTimes.rest, time.Minute)
+	c.testOnlyTimes.watch = cmp.Or(c.testOnlyTimes.watch, 2*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -14,8 +14,11 @@ const maxLook = 4 << 20
 // Get returns what the worker serves at a path besides answers, such as
 // /metrics and /slots. It does not wait for a worker that is not there.
 func (w *Worker) Get(ctx context.Context, path string) ([]byte, error) {
-	if err := w.Ready(); err != nil {
-		return nil, err
+	w.mu.Lock()
+	missing := w.condition()
+	w.mu.Unlock()
+	if missing != nil {
+		return nil, missing
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", w.socket)

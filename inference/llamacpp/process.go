@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -46,10 +47,14 @@ const pipeDelay = 200 * time.Millisecond
 // answers when it is full, is the only one.
 const maxConns = 4096
 
-// live runs one process, from its start until nothing of its group is left.
-func (w *Worker) live() *death {
+// live runs one process, from its start until nothing of its group is left. It
+// calls loaded once that is ready.
+func (w *Worker) live(loaded func()) *death {
 	d := new(death)
-	os.Remove(w.socket) // a dead worker's; where there is none, fine
+	if err := w.clearSocket(); err != nil {
+		d.how = fmt.Sprintf("not started: %v", err)
+		return d
+	}
 	model, err := remote.New(remote.Options{Name: w.cfg.Name, Socket: w.socket, MaxConns: maxConns})
 	if err != nil {
 		d.how = fmt.Sprintf("not started: %v", err)
@@ -100,19 +105,34 @@ func (w *Worker) live() *death {
 
 	startTimeout := time.After(w.cfg.StartTimeout)
 	closing := w.ctx.Done()
-	var kill <-chan time.Time
+	var kill, idle, look <-chan time.Time
+	var leave chan struct{}
 	for {
 		select {
 		case info := <-said:
-			p := &process{info: info, model: model}
+			p := &process{info: info, model: model, leave: make(chan struct{})}
 			p.ctx, p.die = context.WithCancelCause(w.ctx)
-			d.wasReady, startTimeout = true, nil
+			d.wasReady, startTimeout, leave = true, nil, p.leave
 			w.arrive(p)
+			loaded()
+			idle, look = w.unloadTimer(w.cfg.UnloadAfter), time.After(w.cfg.testOnlyTimes.watch)
+		case <-idle:
+			idle = w.unloadTimer(w.tire())
+		case <-look:
+			look = time.After(w.cfg.testOnlyTimes.watch)
+			if _, err := os.Lstat(w.socket); errors.Is(err, fs.ErrNotExist) && w.ctx.Err() == nil && leave != nil {
+				// Nobody can reach it any more, whoever has done that.
+				d.how, look = "its socket was removed, ended", nil
+				signal(syscall.SIGKILL)
+			}
+		case <-leave:
+			leave, kill = nil, time.After(w.cfg.testOnlyTimes.grace)
+			signal(syscall.SIGTERM)
 		case <-startTimeout:
 			d.how = fmt.Sprintf("not ready within %v, killed", w.cfg.StartTimeout)
 			signal(syscall.SIGKILL)
 		case <-closing:
-			closing, kill = nil, time.After(w.cfg.testOnlyTimes.grace)
+			closing, leave, kill = nil, nil, time.After(w.cfg.testOnlyTimes.grace)
 			signal(syscall.SIGTERM)
 		case <-kill:
 			signal(syscall.SIGKILL)

@@ -22,6 +22,17 @@ import (
 //
 // The delay and the step to failed are the [record]'s. A failed worker
 // refuses requests at once; while it is loading or restarting they wait.
+//
+// One that is loaded on demand begins as unloaded:
+//
+//	unloaded  --somebody asks-->                  loading
+//	loading   --death, or there is no room-->     unloaded, or failed
+//	ready     --death-->                          unloaded, or failed
+//	ready     --UnloadAfter passes, or Unload-->  unloading
+//	unloading --the process has ended-->          unloaded
+//	failed    --a minute passes-->                unloaded
+//
+// So does any other from when it was unloaded for the first time.
 type Worker struct {
 	cfg    Config
 	socket string
@@ -38,7 +49,11 @@ type Worker struct {
 	attempt int           // counts the processes from 1
 	last    *death        // of the process before; nil: there was none
 	deaths  record
-	proc    *process // when ready
+	proc    *process  // when ready
+	trial   *trial    // of a model that is loaded on demand; nil: it is not, so far
+	busy    int       // requests that wait or are being answered
+	used    time.Time // when busy became 0
+	window  int       // tokens of a sequence, as the last process said; 0: none has
 }
 
 type state int
@@ -49,6 +64,8 @@ const (
 	restarting
 	failed
 	closed
+	unloaded
+	unloading
 )
 
 // A process is one life of the worker.
@@ -57,6 +74,7 @@ type process struct {
 	info  Info
 	ctx   context.Context // ends when the process is buried, or at Close; its cause is what its requests are told
 	die   context.CancelCauseFunc
+	leave chan struct{} // closed when it is to be unloaded
 }
 
 // Start begins to run a worker and returns at once; Wait waits until it is
@@ -75,6 +93,9 @@ func Start(cfg Config) (*Worker, error) {
 		done: make(chan struct{}), changed: make(chan struct{}),
 		since: time.Now(), attempt: 1,
 	}
+	if cfg.Demand {
+		w.state, w.trial, w.attempt = unloaded, new(trial), 0
+	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	go func() {
 		defer close(w.done)
@@ -87,7 +108,12 @@ func Start(cfg Config) (*Worker, error) {
 // supervise starts one process after the other until Close.
 func (w *Worker) supervise() {
 	for w.ctx.Err() == nil {
-		d := w.live()
+		done, ok := w.wanted()
+		if !ok {
+			continue
+		}
+		d := w.live(done)
+		done()
 		select {
 		case <-time.After(w.bury(d)):
 			w.rise()
@@ -96,10 +122,16 @@ func (w *Worker) supervise() {
 	}
 }
 
-// rise notes that the next process is being started.
+// rise notes that the next process is being started, or may be.
 func (w *Worker) rise() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.trial != nil {
+		if w.state == failed {
+			w.enter(unloaded, time.Now())
+		}
+		return
+	}
 	w.attempt++
 	switch w.state {
 	case failed:
@@ -119,6 +151,7 @@ func (w *Worker) arrive(p *process) {
 	w.cfg.Log.Info("engine ready", slog.Int("attempt", w.attempt), slog.String("what", p.info.Model),
 		slog.String("device", p.info.Device), slog.String("library", p.info.Library), slog.Duration("load", p.info.LoadTime))
 	w.proc = p
+	w.used, w.window = time.Now(), p.info.Context
 	w.deaths.ready()
 	w.enter(ready, time.Now())
 }
@@ -132,7 +165,14 @@ func (w *Worker) bury(d *death) time.Duration {
 		return 0
 	}
 	p := w.proc
-	w.proc, w.last = nil, d
+	w.proc = nil
+	if w.state == unloading {
+		p.die(errLeft)
+		w.enter(unloaded, time.Now())
+		w.cfg.Log.Info("model unloaded")
+		return 0
+	}
+	w.last = d
 	delay, gaveUp := w.deaths.died(time.Now(), d.wasReady)
 	var fate *chat.Error
 	if gaveUp {
@@ -140,6 +180,15 @@ func (w *Worker) bury(d *death) time.Duration {
 		w.enter(failed, time.Now().Add(delay))
 		fate = w.refusal()
 		w.cfg.Log.Error("engine failed", slog.String("why", w.deaths.failed), slog.Duration("next attempt in", delay), slog.Any("err", d))
+	} else if w.trial != nil {
+		fate = w.unavailable(chat.CodeEngineFailed, "the engine of model %s died while answering; it is loaded again when somebody asks: ask again", w.cfg.Name)
+		fate.RetryAfter = time.Second
+		w.cfg.Log.Warn("engine died", slog.Int("attempt", w.attempt), slog.Bool("loaded", d.wasReady), slog.Any("err", d))
+		if !d.wasReady {
+			w.trial.err = w.unavailable(chat.CodeEngineFailed, "model %s could not be loaded: its engine died on the way; the operator finds the reason in the log. Ask again to have it tried again", w.cfg.Name)
+			w.trial.err.RetryAfter = max(time.Second, delay)
+		}
+		w.enter(unloaded, time.Now())
 	} else {
 		w.enter(restarting, time.Now().Add(delay))
 		fate = w.unavailable(chat.CodeEngineFailed, "the engine of model %s died while answering; it is being restarted, ask again", w.cfg.Name)
@@ -159,28 +208,35 @@ func (w *Worker) enter(s state, since time.Time) {
 	w.changed = make(chan struct{})
 }
 
-// Ready returns nil when the worker can answer. Otherwise its error says what
-// goes on, and wraps why the last process died, with the end of its log: that
-// part is for the operator.
+// Ready returns nil when the worker can answer, if only after its model has
+// been loaded on demand. Otherwise its error says what goes on, and wraps why
+// the last process died, with the end of its log: that part is for the operator.
 func (w *Worker) Ready() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.trial != nil && (w.state == unloaded || w.state == loading || w.state == unloading) {
+		return nil
+	}
 	if err := w.condition(); err != nil {
 		return err
 	}
 	return nil
 }
 
-// condition is Ready with a type. w.mu is held.
+// condition is what keeps the process from answering now, or nil. w.mu is held.
 func (w *Worker) condition() *chat.Error {
 	switch w.state {
+	case unloaded, unloading:
+		return w.unavailable("", "model %s is not loaded", w.cfg.Name)
 	case ready:
 		return nil
 	case closed:
 		return w.refusal()
 	case failed:
 		next := "it is being tried again now"
-		if !w.since.IsZero() {
+		if w.trial != nil {
+			next = "it is tried again when somebody asks for it later than " + rough(time.Until(w.since)).String() + " from now"
+		} else if !w.since.IsZero() {
 			next = fmt.Sprintf("it is tried again in %v", rough(time.Until(w.since)))
 		}
 		return w.unavailable(chat.CodeEngineFailed, "model %s has failed: its engine %s; %s", w.cfg.Name, w.deaths.failed, next)
@@ -215,8 +271,9 @@ func rough(d time.Duration) time.Duration {
 	return max(0, d).Round(100 * time.Millisecond)
 }
 
-// Wait waits until the worker is ready, and returns nil, or has failed or is
-// closed, and returns what Ready does. When ctx ends first, the error wraps
+// Wait waits until the worker is ready, or nothing is wanted of it yet, and
+// returns nil, or has failed or is closed, and returns what Ready does. When
+// ctx ends first, the error wraps
 // its cause and says how far the worker had come.
 func (w *Worker) Wait(ctx context.Context) error {
 	for {
@@ -224,7 +281,7 @@ func (w *Worker) Wait(ctx context.Context) error {
 		state, changed, err := w.state, w.changed, w.condition()
 		w.mu.Unlock()
 		switch state {
-		case ready:
+		case ready, unloaded, unloading:
 			return nil
 		case failed, closed:
 			return err
@@ -241,7 +298,7 @@ func (w *Worker) Wait(ctx context.Context) error {
 func (w *Worker) Info() (info Info, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.proc == nil {
+	if w.state != ready {
 		return Info{}, false
 	}
 	return w.proc.info, true
@@ -253,7 +310,6 @@ func (w *Worker) Info() (info Info, ok bool) {
 func (w *Worker) Close() error {
 	w.mu.Lock()
 	if w.state != closed {
-		w.proc = nil
 		w.enter(closed, time.Now())
 		w.cancel(w.refusal())
 	}

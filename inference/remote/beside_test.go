@@ -70,7 +70,7 @@ func giftedServer(w http.ResponseWriter, r *http.Request) {
 	}()
 	status := http.StatusOK
 	if err != nil {
-		status, out = wire.EncodeError(err)
+		status, out = wire.EncodeError(err, "")
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)

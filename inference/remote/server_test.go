@@ -46,7 +46,7 @@ func modelled(m chat.Model) http.HandlerFunc {
 		body, _ := io.ReadAll(r.Body)
 		call, err := wire.DecodeRequest(body)
 		if err != nil {
-			status, text := wire.EncodeError(err)
+			status, text := wire.EncodeError(err, "")
 			w.WriteHeader(status)
 			w.Write(text)
 			return
@@ -55,7 +55,7 @@ func modelled(m chat.Model) http.HandlerFunc {
 		s := wire.Stream{Head: wire.Head{ID: "chatcmpl-1", Model: call.Request.Model}, IncludeUsage: call.IncludeUsage}
 		for ev, err := range m.Chat(r.Context(), call.Request) {
 			if err != nil {
-				w.Write(wire.ErrorFrame(err))
+				w.Write(wire.ErrorFrame(err, ""))
 				return
 			}
 			w.Write(s.Frames(ev))

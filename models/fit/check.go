@@ -22,6 +22,9 @@ func New(id string, p Plan, gpus int) (Model, error) {
 	return Model{id, p, e}, err
 }
 
+// LimitSet is the Limit of a Machine where the configuration sets it.
+const LimitSet = "memory limit"
+
 // Check returns why the models do not fit on the machine together, with the
 // numbers and the settings with which they would, or nil. Memory that is not
 // known counts as enough.
@@ -30,8 +33,11 @@ func Check(models []Model, m Machine) error {
 	var errs []error
 	if m.Free > 0 && host > m.Free {
 		what := "memory is free"
-		if m.Limit == "control group" {
+		switch m.Limit {
+		case "control group":
 			what = "memory is left in the control group of this process"
+		case LimitSet:
+			what = "engine.memory_limit is left"
 		}
 		errs = append(errs, shortage(models, m, host, m.Free, what, func(e Estimate) Memory { return e.Host }))
 	}

@@ -18,6 +18,7 @@ func (o *Options) Flags(f *flag.FlagSet) {
 	f.TextVar(&o.GPULayers, "gpu-layers", o.GPULayers, "layers that lie on GPUs: all or a number")
 	f.IntVar(&o.MainGPU, "main-gpu", o.MainGPU, "the number of the GPU that has what is not split")
 	choiceFlag(f, &o.Split, "split", "how to divide the model between several GPUs")
+	choiceFlag(f, &o.SharePrefixes, "share-prefixes", "who may use what others' prompts have left in the cache")
 	f.Func("tensor-split", "the share of each GPU, such as 3,1; without it, by their free memory", func(text string) (err error) {
 		o.TensorSplit = nil
 		for part := range strings.SplitSeq(text, ",") {
@@ -60,6 +61,7 @@ func (o Options) Args() []string {
 	add("gpu-layers", o.GPULayers.String(), d.GPULayers.String())
 	add("main-gpu", strconv.Itoa(o.MainGPU), strconv.Itoa(d.MainGPU))
 	add("split", string(o.Split), string(d.Split))
+	add("share-prefixes", string(o.SharePrefixes), string(d.SharePrefixes))
 	var shares []string
 	for _, share := range o.TensorSplit {
 		shares = append(shares, strconv.Itoa(share))

@@ -35,6 +35,7 @@ func FuzzArgs(f *testing.F) {
 			GPULayers:      load.Layers(max(-1, layers%10000)),
 			MainGPU:        mainGPU,
 			Split:          load.Split(pick(load.SplitLayer.Values(), split)),
+			SharePrefixes:  load.Sharing(pick(load.ShareKey.Values(), split)),
 		}
 		if shareA != 0 {
 			o.TensorSplit = []int{shareA, shareB}

@@ -18,12 +18,13 @@ type Options struct {
 	MainGPU        int            `yaml:"main_gpu"`        // the number of the GPU that has what is not split
 	Split          Split          `yaml:"split"`           // over several GPUs; "": SplitLayer
 	TensorSplit    []int          `yaml:"tensor_split"`    // the share of each GPU; none: by their free memory
+	SharePrefixes  Sharing        `yaml:"share_prefixes"`  // who may use what others' prompts have left in the cache; "": ShareKey
 }
 
 // Defaults are what a model has that says nothing else: all of it on GPUs
 // where there are any.
 func Defaults() Options {
-	return Options{CacheType: F16, FlashAttention: Auto, GPU: GPUAuto, GPULayers: AllLayers, Split: SplitLayer}
+	return Options{CacheType: F16, FlashAttention: Auto, GPU: GPUAuto, GPULayers: AllLayers, Split: SplitLayer, SharePrefixes: ShareKey}
 }
 
 // Limits on what an option may be.
@@ -110,6 +111,20 @@ func (Split) Values() []string {
 	return []string{string(SplitLayer), string(SplitRow), string(SplitNone)}
 }
 
+// Sharing is who may use what others' prompts have left in the KV cache.
+type Sharing string
+
+// ShareKey keeps it to requests with the same API key: how fast a prompt is
+// answered, and its cached tokens, tell whether somebody has sent its beginning
+// before. ShareAll is for keys that trust each other.
+const (
+	ShareKey Sharing = "key"
+	ShareAll Sharing = "all"
+)
+
+// Values lists every Sharing.
+func (Sharing) Values() []string { return []string{string(ShareKey), string(ShareAll)} }
+
 // Layers is a number of layers, counted from the model's end; the output is
 // the last one.
 type Layers int32
@@ -189,6 +204,7 @@ func (o Options) Check(context int, bad func(key, format string, args ...any)) {
 	case o.MainGPU > 0 && o.OffGPU():
 		bad("main_gpu", "nothing lies on a GPU here; remove it, or gpu: off and gpu_layers: 0")
 	}
+	checkValue(bad, "share_prefixes", o.SharePrefixes)
 	checkValue(bad, "split", o.Split)
 	switch {
 	case len(o.TensorSplit) == 0:

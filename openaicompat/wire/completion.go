@@ -13,6 +13,8 @@ type Completion struct {
 
 	choices []*choice
 	usage   chat.Usage
+	prompt  *chat.Filtered
+	aigc    *chat.AIGC
 }
 
 type choice struct {
@@ -20,6 +22,7 @@ type choice struct {
 	calls                    []*call
 	logs                     []chat.TokenLogProbs
 	finish                   chat.Finish
+	filtered                 *chat.Filtered
 }
 
 type call struct {
@@ -52,6 +55,27 @@ func (c *Completion) Add(ev chat.Event) {
 	if ev.Usage != nil {
 		c.usage = *ev.Usage
 	}
+	if ev.AIGC != nil {
+		c.aigc = ev.AIGC
+	}
+	switch f := ev.Filtered; {
+	case f == nil:
+	case f.Answer:
+		ch.filtered = f
+	default:
+		c.prompt = f
+	}
+}
+
+// Filtered returns what the filter did to the request, and to the choice that
+// it did most to; nil where it did nothing.
+func (c *Completion) Filtered() (request, answer *chat.Filtered) {
+	for _, ch := range c.choices {
+		if f := ch.filtered; f != nil && (answer == nil || f.Action == blocked || answer.Action != blocked && len(f.Rules) > len(answer.Rules)) {
+			answer = f
+		}
+	}
+	return c.prompt, answer
 }
 
 // Encode returns the body of the whole answer.
@@ -62,6 +86,8 @@ func (c *Completion) Encode() ([]byte, error) {
 		Created: c.Created,
 		Model:   c.Model,
 		Choices: make([]wholeChoice, len(c.choices)),
+		Prompt:  promptResultsOf(c.prompt),
+		AIGC:    c.aigc,
 		Usage:   usageOf(c.usage),
 	}
 	for i, ch := range c.choices {
@@ -75,18 +101,20 @@ func (c *Completion) Encode() ([]byte, error) {
 		for _, cl := range ch.calls {
 			m.ToolCalls = append(m.ToolCalls, callBody{cl.id, "function", callFunction{cl.name, cl.arguments.String()}})
 		}
-		body.Choices[i] = wholeChoice{Index: i, Message: m, LogProbs: logprobsOf(ch.logs), Finish: ch.finish}
+		body.Choices[i] = wholeChoice{Index: i, Message: m, LogProbs: logprobsOf(ch.logs), Finish: ch.finish, Results: resultsOf(ch.filtered)}
 	}
 	return marshal(body)
 }
 
 type completionBody struct {
-	ID      string        `json:"id"`
-	Object  string        `json:"object"`
-	Created int64         `json:"created"`
-	Model   string        `json:"model"`
-	Choices []wholeChoice `json:"choices"`
-	Usage   usageBody     `json:"usage"`
+	ID      string          `json:"id"`
+	Object  string          `json:"object"`
+	Created int64           `json:"created"`
+	Model   string          `json:"model"`
+	Choices []wholeChoice   `json:"choices"`
+	Prompt  []promptResults `json:"prompt_filter_results,omitempty"`
+	AIGC    *chat.AIGC      `json:"AIGC,omitempty"`
+	Usage   usageBody       `json:"usage"`
 }
 
 type wholeChoice struct {
@@ -94,6 +122,7 @@ type wholeChoice struct {
 	Message  answerBody    `json:"message"`
 	LogProbs *logprobsBody `json:"logprobs"`
 	Finish   chat.Finish   `json:"finish_reason"`
+	Results  filterResults `json:"content_filter_results,omitempty"`
 }
 
 type answerBody struct {

@@ -34,13 +34,26 @@ type errorBody struct {
 	Type    string  `json:"type"`
 	Param   *string `json:"param"`
 	Code    *string `json:"code"`
+
+	Inner *innerError `json:"innererror,omitempty"`
 }
 
-// EncodeError returns the HTTP status and the body that tell a client of err.
-// It is the one place that knows how an error looks: an error that is not, and
+// An innerError tells why the filter said no: rules, never words.
+type innerError struct {
+	Code       string   `json:"code"` // policyBlock
+	Rules      []string `json:"rule_ids"`
+	Categories []string `json:"categories"`
+	Level      int      `json:"level"`
+	Request    string   `json:"request_id,omitempty"`
+}
+
+const policyBlock = "policy_block"
+
+// EncodeError returns the HTTP status and the body that tell a client of err,
+// the failure of the request with that id. It is the one place that knows how an error looks: an error that is not, and
 // does not wrap, a *chat.Error is a bare internal error, and causes are never
 // shown.
-func EncodeError(err error) (status int, body []byte) {
+func EncodeError(err error, request string) (status int, body []byte) {
 	e, ok := errors.AsType[*chat.Error](err)
 	if !ok || int(e.Kind) >= len(classes) {
 		e = &chat.Error{Kind: chat.Internal}
@@ -55,6 +68,9 @@ func EncodeError(err error) (status int, body []byte) {
 	}
 	if e.Code != "" {
 		shown.Code = &e.Code
+	}
+	if f := e.Filtered; f != nil {
+		shown.Inner = &innerError{policyBlock, list(f.Rules), list(f.Categories), f.Level, request}
 	}
 	body, _ = marshal(struct { // strings always marshal
 		Error errorBody `json:"error"`
@@ -78,6 +94,7 @@ func DecodeError(status int, body []byte) *chat.Error {
 		Type    string          `json:"type"`
 		Param   any             `json:"param"`
 		Code    json.RawMessage `json:"code"`
+		Inner   *innerError     `json:"innererror"`
 	}
 	if json.Unmarshal(body, &answer) == nil {
 		if json.Unmarshal(answer.Error, &e.Msg) != nil && json.Unmarshal(answer.Error, &shown) == nil {
@@ -99,6 +116,9 @@ func DecodeError(status int, body []byte) *chat.Error {
 		status = number
 	}
 	e.Kind = kindOf(status, shown.Type, e.Code)
+	if in := shown.Inner; in != nil && in.Code == policyBlock {
+		e.Filtered = &chat.Filtered{Action: blocked, Rules: in.Rules, Categories: in.Categories, Level: in.Level}
+	}
 	if e.Msg == "" {
 		e.Msg = fmt.Sprintf("The backend reported an error with status %d and a body of %d bytes that is not an error of this protocol.", status, len(body))
 	}

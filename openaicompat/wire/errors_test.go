@@ -24,7 +24,7 @@ func TestEncodeError(t *testing.T) {
 		{&chat.Error{Kind: 200, Msg: "from the future"}, 500, `{"error":{"message":"internal error","type":"server_error","param":null,"code":null}}`},
 	}
 	for _, tt := range tests {
-		status, body := EncodeError(tt.err)
+		status, body := EncodeError(tt.err, "req_1")
 		if status != tt.status || string(body) != tt.body {
 			t.Errorf("%v\n got %d %s\nwant %d %s", tt.err, status, body, tt.status, tt.body)
 		}
@@ -37,7 +37,7 @@ func TestEncodeError(t *testing.T) {
 func TestErrorRoundTrip(t *testing.T) {
 	for kind := chat.Internal; kind <= chat.Timeout; kind++ {
 		want := &chat.Error{Kind: kind, Code: "c", Param: "p", Msg: "m"}
-		status, body := EncodeError(want)
+		status, body := EncodeError(want, "req_1")
 		if got := DecodeError(status, body); *got != *want {
 			t.Errorf("%v: got %+v, want %+v", kind, got, want)
 		}
@@ -48,7 +48,7 @@ func TestErrorRoundTrip(t *testing.T) {
 			t.Errorf("%v in a stream: got %+v, want %+v", kind, got, want)
 		}
 	}
-	_, body := EncodeError(&chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound})
+	_, body := EncodeError(&chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound}, "")
 	if got := DecodeError(0, body); got.Kind != chat.NotFound {
 		t.Errorf("model_not_found in a stream: got %v", got.Kind)
 	}

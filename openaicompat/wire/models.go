@@ -12,6 +12,7 @@ type modelBody struct {
 	Created int64  `json:"created"`
 	OwnedBy string `json:"owned_by"`
 	Context int    `json:"context_length,omitempty"` // ours: tokens
+	State   string `json:"state,omitempty"`          // ours: see chat.ModelInfo
 }
 
 type modelList struct {
@@ -20,7 +21,7 @@ type modelList struct {
 }
 
 func bodyOf(m chat.ModelInfo) modelBody {
-	return modelBody{ID: m.ID, Object: "model", Created: m.Created, OwnedBy: m.OwnedBy, Context: m.Context}
+	return modelBody{ID: m.ID, Object: "model", Created: m.Created, OwnedBy: m.OwnedBy, Context: m.Context, State: m.State}
 }
 
 // EncodeModels returns the body that lists models.
@@ -43,7 +44,7 @@ func DecodeModels(body []byte) ([]chat.ModelInfo, error) {
 	}
 	models := make([]chat.ModelInfo, len(list.Data))
 	for i, m := range list.Data {
-		models[i] = chat.ModelInfo{ID: m.ID, Created: m.Created, OwnedBy: m.OwnedBy, Context: m.Context}
+		models[i] = chat.ModelInfo{ID: m.ID, Created: m.Created, OwnedBy: m.OwnedBy, Context: m.Context, State: m.State}
 	}
 	return models, nil
 }

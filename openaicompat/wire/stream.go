@@ -26,15 +26,19 @@ type Stream struct {
 	Head
 	IncludeUsage bool // the usage gets a chunk of its own; other chunks say null
 
-	begun []bool // by choice: its role was sent
-	buf   bytes.Buffer
-	enc   *json.Encoder
+	begun  []bool           // by choice: its role was sent
+	found  []*chat.Filtered // by choice: what its next chunk tells of the filter
+	prompt []promptResults  // likewise, of the request
+	aigc   *chat.AIGC       // the mark that the next chunk carries
+	buf    bytes.Buffer
+	enc    *json.Encoder
 }
 
 // Frames returns the frames that tell ev, which may be none. They are valid
 // until the next call.
 func (s *Stream) Frames(ev chat.Event) []byte {
 	s.buf.Reset()
+	s.note(ev)
 	d := deltaBody{Reasoning: ev.Reasoning, Refusal: ev.Refusal}
 	if ev.Text != "" {
 		d.Content = &ev.Text
@@ -58,25 +62,43 @@ func (s *Stream) Frames(ev chat.Event) []byte {
 	if ev.Finish != "" {
 		s.choice(choiceBody{Index: ev.Choice, Finish: &ev.Finish})
 	}
+	s.aigc = ev.AIGC
 	if ev.Usage != nil && s.IncludeUsage {
 		usage, _ := marshal(usageOf(*ev.Usage)) // integers always marshal
 		s.chunk([]choiceBody{}, usage)
+	} else if ev.AIGC != nil { // not every client takes a chunk without choices that it did not ask for
+		s.choice(choiceBody{Index: ev.Choice})
 	}
 	return s.buf.Bytes()
 }
 
+// note keeps what the next chunk tells of the filter.
+func (s *Stream) note(ev chat.Event) {
+	for len(s.begun) <= ev.Choice {
+		s.begun, s.found = append(s.begun, false), append(s.found, nil)
+	}
+	switch f := ev.Filtered; {
+	case f == nil || !f.Show:
+	case f.Answer:
+		s.found[ev.Choice] = f
+	default:
+		s.prompt = promptResultsOf(f)
+	}
+}
+
 // begin sends the role of a choice, once.
 func (s *Stream) begin(choice int) {
-	for len(s.begun) <= choice {
-		s.begun = append(s.begun, false)
-	}
 	if !s.begun[choice] {
 		s.begun[choice] = true
+		found := s.found[choice]
+		s.found[choice] = nil // it is told with what it is about
 		s.choice(choiceBody{Index: choice, Delta: deltaBody{Role: chat.Assistant, Content: new("")}})
+		s.found[choice] = found
 	}
 }
 
 func (s *Stream) choice(c choiceBody) {
+	c.Results, s.found[c.Index] = resultsOf(s.found[c.Index]), nil
 	var usage json.RawMessage
 	if s.IncludeUsage {
 		usage = null
@@ -92,20 +114,25 @@ func (s *Stream) chunk(choices []choiceBody, usage json.RawMessage) {
 		s.enc.SetEscapeHTML(false)
 	}
 	s.buf.WriteString("data: ")
-	s.enc.Encode(chunkBody{ // ends its line; a buffer never fails
+	body := chunkBody{
 		ID:      s.ID,
 		Object:  "chat.completion.chunk",
 		Created: s.Created,
 		Model:   s.Model,
 		Choices: choices,
+		Prompt:  s.prompt,
+		AIGC:    s.aigc,
 		Usage:   usage,
-	})
+	}
+	s.prompt, s.aigc = nil, nil
+	s.enc.Encode(body) // ends its line; a buffer never fails
 	s.buf.WriteByte('\n')
 }
 
-// ErrorFrame returns the frame that ends a stream which failed.
-func ErrorFrame(err error) []byte {
-	_, body := EncodeError(err)
+// ErrorFrame returns the frame that ends a stream which failed, the answer to
+// the request with that id.
+func ErrorFrame(err error, request string) []byte {
+	_, body := EncodeError(err, request)
 	return append(append([]byte("data: "), body...), "\n\n"...)
 }
 
@@ -115,6 +142,8 @@ type chunkBody struct {
 	Created int64           `json:"created"`
 	Model   string          `json:"model"`
 	Choices []choiceBody    `json:"choices"`
+	Prompt  []promptResults `json:"prompt_filter_results,omitempty"`
+	AIGC    *chat.AIGC      `json:"AIGC,omitempty"`
 	Usage   json.RawMessage `json:"usage,omitempty"`
 }
 
@@ -123,6 +152,7 @@ type choiceBody struct {
 	Delta    deltaBody     `json:"delta"`
 	LogProbs *logprobsBody `json:"logprobs"`
 	Finish   *chat.Finish  `json:"finish_reason"`
+	Results  filterResults `json:"content_filter_results,omitempty"`
 }
 
 type deltaBody struct {

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"bendi/chat"
+	"bendi/filter"
+	"bendi/metrics"
+)
+
+// A tower is what the gateway has for a route: a Model with all its gifts.
+type tower interface {
+	chat.Model
+	chat.Lister
+	chat.Embedder
+	chat.Reranker
+	chat.Tokenizer
+	Resolve(name string) (string, error)
+}
+
+// A shadow looks with lexicons that are not in force yet at what passes, and
+// counts what they would have found. It changes and delays nothing: an answer
+// has been passed on when it is looked at.
+type shadow struct {
+	tower
+	route   string
+	judge   *filter.Guarded // of the lexicons in the shadow
+	metrics *metrics.Filter
+}
+
+func (s shadow) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		s.look(filter.Request, lastTurn(req))
+		var texts []*strings.Builder
+		defer func() {
+			var said []string
+			for _, t := range texts {
+				said = append(said, t.String())
+			}
+			s.look(filter.Answer, said)
+		}()
+		for ev, err := range s.tower.Chat(ctx, req) {
+			for len(texts) <= ev.Choice {
+				texts = append(texts, new(strings.Builder))
+			}
+			texts[ev.Choice].WriteString(ev.Reasoning + ev.Text + ev.Refusal)
+			if !yield(ev, err) {
+				return
+			}
+		}
+	}
+}
+
+// look counts what is in texts that belong together.
+func (s shadow) look(d filter.Direction, texts []string) {
+	if s.judge.Shelf.Current() == nil {
+		return
+	}
+	seen := make(map[string]bool)
+	for _, v := range s.judge.Moderate(texts) {
+		for _, id := range v.Rules {
+			lexicon, _, _ := strings.Cut(id, ":")
+			s.metrics.Shadowed(s.route, d.String(), lexicon, !seen[lexicon])
+			seen[lexicon] = true
+		}
+	}
+}
+
+// lastTurn returns the texts since the model last spoke.
+func lastTurn(req *chat.Request) []string {
+	var texts []string
+	for i := len(req.Messages) - 1; i >= 0 && req.Messages[i].Role != chat.Assistant; i-- {
+		texts = append(texts, req.Messages[i].Text())
+	}
+	return texts
+}

@@ -1,0 +1,156 @@
+package filter
+
+import (
+	"strings"
+)
+
+// A report is what a plan makes of a field. It holds nothing of the text, so
+// that it can be kept.
+type report struct {
+	outcomes []outcome
+	cuts     []cut // in the field's texts, one behind the other
+	blocked  bool  // by the last of the outcomes that block
+}
+
+// clean is the report of most fields.
+var clean = new(report)
+
+// inspect looks through a field of a request.
+func (p *plan) inspect(f *field, history bool) *report {
+	r := new(report)
+	b := &bench{plan: p, direction: Request, id: f.kind == idField}
+	if history {
+		b.bound = p.policy.History
+	}
+	b.tell = func(o outcome, _ []byte) { r.outcomes = append(r.outcomes, o) }
+	e := p.editor(b)
+	e.cuts = &r.cuts
+	e.rigid = f.kind == nameField || f.kind == idField
+	text := f.text()
+	var gaps []gap
+	if f.kind == jsonField {
+		e.json = newLexer(true)
+		if f.place.what == messageData {
+			text, gaps = withoutPayload(text)
+		}
+	}
+	e.write(text, true)
+	if len(r.outcomes) == 0 {
+		return clean
+	}
+	for i := range gaps { // in their order: each moves what lies behind it
+		g := &gaps[i]
+		for j := range r.outcomes {
+			o := &r.outcomes[j]
+			o.start, o.end = g.move(o.start), g.move(o.end)
+		}
+		for j := range r.cuts {
+			c := &r.cuts[j]
+			c.start, c.end = g.move(c.start), g.move(c.end)
+		}
+	}
+	r.blocked = e.blocked
+	return r
+}
+
+// text returns the field's texts as they are read.
+func (f *field) text() string {
+	if len(f.texts) == 1 {
+		return f.texts[0]
+	}
+	return strings.Join(f.texts, "")
+}
+
+// apply makes the cuts of a report in a field's texts. What a cut over several
+// of them puts in goes into the first.
+func apply(texts []string, cuts []cut) []string {
+	out := make([]string, len(texts))
+	at := 0 // where the text begins in all of them
+	for i, text := range texts {
+		end := at + len(text)
+		var b strings.Builder
+		pos := at
+		for _, c := range cuts {
+			if c.end <= at || c.start >= end {
+				continue
+			}
+			if c.start >= at {
+				b.WriteString(text[pos-at : c.start-at])
+				b.WriteString(c.put)
+			}
+			pos = min(c.end, end)
+		}
+		b.WriteString(text[pos-at:])
+		out[i] = b.String()
+		at = end
+	}
+	return out
+}
+
+// A gap is a stretch of a text that nobody looks through.
+type gap struct{ at, size int } // at is an offset in the text with the gaps before it
+
+func (g gap) move(offset int) int {
+	if offset > g.at {
+		return offset + g.size
+	}
+	return offset
+}
+
+// withoutPayload takes what is encoded in base64 out of a part of a message:
+// images, sound and files, of which nobody reads the letters. What only claims
+// to be encoded stays.
+func withoutPayload(raw string) (string, []gap) {
+	const least = 256 // bytes that are worth it
+	var gaps []gap
+	var b strings.Builder
+	from := 0
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '"' {
+			continue
+		}
+		end := i + 1
+		for end < len(raw) && raw[end] != '"' {
+			if raw[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if end >= len(raw) {
+			break
+		}
+		start := i + 1
+		if s := raw[start:end]; strings.HasPrefix(s, "data:") {
+			if _, after, ok := strings.Cut(s, ";base64,"); ok {
+				start = end - len(after)
+			}
+		}
+		if end-start >= least && isBase64(raw[start:end]) {
+			b.WriteString(raw[from:start])
+			gaps = append(gaps, gap{start, end - start})
+			from = end
+		}
+		i = end
+	}
+	if gaps == nil {
+		return raw, nil
+	}
+	b.WriteString(raw[from:])
+	return b.String(), gaps
+}
+
+// isBase64 reports whether s is one long word of base64. Text of any language
+// has spaces or other letters, and no byte of base64 begins a JSON escape
+// other than that of the slash.
+func isBase64(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '/', c == '-', c == '_':
+		case c == '=' && i >= len(s)-2:
+		case c == '\\' && i+1 < len(s) && s[i+1] == '/':
+		default:
+			return false
+		}
+	}
+	return true
+}

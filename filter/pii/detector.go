@@ -1,0 +1,232 @@
+package pii
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"bendi/filter/find"
+)
+
+// A Detector knows what to look for. It does not change, and may be used by
+// any number of goroutines.
+type Detector struct {
+	on   [count]bool
+	year int // nobody is born later
+	// hot has a bit for each rune of up to 16 bits at which something has to be
+	// looked at.
+	hot    [1 << 16 / 64]uint64
+	places map[[2]rune]bool // the first two runes of the name of a place
+
+	words struct {
+		cards, ids, landlines, phones, orders, coordinates, companies, versions, hosts *words
+		passports, social, wechat, qq, names, addresses, secrets, socials, pins        *words
+	}
+}
+
+// New returns a Detector of the types given, or of all where none is.
+func New(types ...Type) *Detector {
+	d := &Detector{year: time.Now().Year()}
+	for _, t := range types {
+		d.on[t] = true
+	}
+	if len(types) == 0 {
+		for t := range d.on {
+			d.on[t] = true
+		}
+	}
+	d.learn()
+	for r := rune(0); r < 1<<16; r++ {
+		if digit(r) >= 0 || r < 0x80 && isAlnum(byte(r)) || r == '-' || r == '+' || r == ':' || r == '/' || r == '$' || upper(r) != 0 {
+			d.heat(r)
+		}
+		if d.on[Plate] && isPlateHead(r) || (d.on[Name] || d.on[Address]) && isLead(r) {
+			d.heat(r)
+		}
+	}
+	if d.on[Address] {
+		d.places = make(map[[2]rune]bool)
+		for _, name := range placeNames() {
+			first, second := firstTwo(name)
+			d.places[[2]rune{first, second}] = true
+			d.heat(first)
+		}
+	}
+	return d
+}
+
+func (d *Detector) heat(r rune) { d.hot[r>>6] |= 1 << (r & 63) }
+
+func (d *Detector) isHot(r rune) bool {
+	return uint32(r) >= 1<<16 || d.hot[r>>6]&(1<<(r&63)) != 0
+}
+
+// memory is how many bytes before a value are looked at for words that say
+// what it is.
+const memory = 256
+
+// portion is how much of a piece is read at a time, so that a Scanner keeps no
+// more than that of a long one.
+const portion = 4096
+
+// A Scanner looks through one stream. See [find.Finder].
+type Scanner struct {
+	d    *Detector
+	v    view
+	base int // offset in the stream of v.b[0]
+	pos  int // in v.b: everything before it is decided
+
+	lead bool // what stands before pos may introduce a name or an address
+	// rest is what a secret that is longer than its bound goes on with at pos.
+	rest rest
+}
+
+var _ find.Finder = (*Scanner)(nil)
+
+// Scanner returns a Scanner for one stream after another.
+func (d *Detector) Scanner() *Scanner { return &Scanner{d: d, v: view{d: d}} }
+
+// Reset makes s ready for another stream.
+func (s *Scanner) Reset() {
+	s.v.b, s.base, s.pos, s.lead, s.rest = s.v.b[:0], 0, 0, false, noRest
+}
+
+// Scan reads the next piece. See [find.Finder].
+func (s *Scanner) Scan(found []find.Span, piece string, last bool) ([]find.Span, int) {
+	for len(piece) > portion {
+		found = s.scan(found, piece[:portion], false)
+		piece = piece[portion:]
+	}
+	found = s.scan(found, piece, last)
+	return found, s.base + s.pos
+}
+
+func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
+	v := &s.v
+	if cut := s.pos - memory; cut > 0 && len(v.b)+len(piece) > cap(v.b) {
+		v.b = v.b[:copy(v.b, v.b[cut:])]
+		s.base += cut
+		s.pos -= cut
+	}
+	v.b, v.last = append(v.b, piece...), last
+
+	p, lead := s.pos, s.lead
+	for p < len(v.b) {
+		c := v.b[p]
+		var r rune
+		var n int
+		switch {
+		case c < utf8.RuneSelf:
+			r, n = rune(c), 1
+		case c > 0xE0 && c < 0xF0 && p+2 < len(v.b) && v.b[p+1]&0xC0 == 0x80 && v.b[p+2]&0xC0 == 0x80:
+			// Most of Chinese. What is no valid encoding only looks like a
+			// rune that means nothing here.
+			r, n = rune(c&0x0F)<<12|rune(v.b[p+1]&0x3F)<<6|rune(v.b[p+2]&0x3F), 3
+		default:
+			if !last && !utf8.FullRune(v.b[p:]) {
+				s.pos, s.lead = p, lead
+				return found
+			}
+			r, n = utf8.DecodeRune(v.b[p:])
+		}
+		if !lead && s.rest == noRest && !s.d.isHot(r) {
+			p += n
+			continue
+		}
+
+		v.short, v.hits = false, 0
+		next := noRest
+		if s.rest != noRest {
+			next = v.goOn(p, s.rest)
+		} else {
+			next = v.look(p, r, n, lead)
+		}
+		if v.short {
+			s.pos, s.lead = p, lead
+			return found
+		}
+		for t := range count {
+			if v.hits&(1<<t) != 0 {
+				h := v.hit[t]
+				found = append(found, find.Span{Start: s.base + h.start, End: s.base + h.end, Rule: int(t)})
+			}
+		}
+		if next != noRest || s.rest != noRest {
+			// The pieces of a long secret follow each other without a gap.
+			if v.hits&(1<<Secret) != 0 && v.hit[Secret].end > p {
+				p = v.hit[Secret].end
+			}
+			s.rest, lead = next, false
+			continue
+		}
+		lead = isLead(r) || lead && isLink(r)
+		p += n
+	}
+	s.pos, s.lead = p, lead
+	return found
+}
+
+// look looks for everything that may begin with the rune r of n bytes at p.
+func (v *view) look(p int, r rune, n int, lead bool) rest {
+	on := &v.d.on
+	switch {
+	case r < utf8.RuneSelf:
+		c := byte(r)
+		switch {
+		case c == '+':
+			v.plus(p)
+			return noRest
+		case c == ':':
+			if on[IP] {
+				v.ipv6(p)
+			}
+			return noRest
+		case c == '-':
+			if on[Secret] {
+				if next := v.privateKey(p); next != noRest {
+					return next
+				}
+			}
+			if on[GPS] {
+				v.coordinates(p)
+			}
+		}
+		if ascii[c]&isDigit != 0 && v.startsNumber(p) {
+			v.numbers(p)
+			if on[GPS] {
+				v.coordinates(p)
+			}
+		}
+		return v.word(p)
+	case digit(r) >= 0:
+		if v.startsNumber(p) {
+			v.numbers(p)
+		}
+		if lead {
+			v.introduced(p, r)
+		}
+		return noRest
+	case upper(r) != 0:
+		v.wide(p)
+		return noRest
+	}
+	if on[Plate] && isPlateHead(r) {
+		v.plate(p, n)
+	}
+	if on[Address] {
+		v.place(p, r, n)
+	}
+	if lead {
+		v.introduced(p, r)
+	}
+	return noRest
+}
+
+// introduced looks for what a word before p introduces.
+func (v *view) introduced(p int, r rune) {
+	if v.d.on[Name] {
+		v.name(p, r)
+	}
+	if v.d.on[Address] && isHan(r) {
+		v.addressAfterWord(p)
+	}
+}

@@ -1,0 +1,423 @@
+package pii
+
+// Numbers are read as groups of digits with separators between them: the date
+// 2024-11-25 has three groups, 138 0013 8000 has too. A value is one group, or
+// several whose sizes are a shape that people write it in.
+
+// maxDigits is the length of the longest number that means anything here.
+const maxDigits = 19
+
+// maxGap is how many separators may stand between two groups, as in ") ".
+const maxGap = 3
+
+// groups are the groups of digits from a position on.
+type groups struct {
+	d     [maxDigits + 1]byte // digits by value, 10 for an X at the end
+	n     int
+	sizes [maxDigits]byte
+	k     int
+	end   int       // of the last group
+	next  rune      // the first rune after it that is seen
+	at    int       // where next is
+	width int       // of next
+	sep   separator // before the last group
+	dots  bool      // a dot stands between two groups
+}
+
+// read adds the group that begins at i. It reports false where there is none,
+// or a digit too many.
+func (g *groups) read(v *view, i int) bool {
+	first := g.n
+	for {
+		r, n := v.rune(i)
+		if d := digit(r); d >= 0 {
+			if g.n == maxDigits {
+				return false
+			}
+			g.d[g.n] = byte(d)
+			g.n++
+			i += n
+			g.end = i
+			if c := v.at(i); c < 0x80 {
+				continue
+			}
+			// Something invisible may follow.
+			if r, at, _ := v.visible(i); at > i && digit(r) >= 0 {
+				i = at
+			}
+			continue
+		}
+		g.next, g.at, g.width = v.visible(i)
+		break
+	}
+	if g.n == first {
+		return false
+	}
+	if g.n == 17 && isX(g.next) {
+		if after, _, _ := v.visible(g.at + g.width); digit(after) < 0 && upper(after) == 0 {
+			g.d[17], g.n = 10, 18
+			g.end = g.at + g.width
+			g.next, g.at, g.width = v.visible(g.end)
+		}
+	}
+	g.sizes[g.k] = byte(g.n - first)
+	g.k++
+	return true
+}
+
+// more reads the separators and the group that follow.
+func (g *groups) more(v *view) bool {
+	r, i, n := g.next, g.at, g.width
+	sep := noSeparator
+	for range maxGap {
+		s := separatorOf(r)
+		if s == noSeparator {
+			break
+		}
+		sep = max(sep, s)
+		r, i, n = v.visible(i + n)
+	}
+	if sep == noSeparator || digit(r) < 0 {
+		return false
+	}
+	g.sep = sep
+	g.dots = g.dots || sep == dot
+	return g.read(v, i)
+}
+
+// is reports whether the groups have one of the shapes.
+func (g *groups) is(shapes []string) bool {
+	for _, s := range shapes {
+		if string(g.sizes[:g.k]) == s {
+			return true
+		}
+	}
+	return false
+}
+
+// begin reports whether the groups are the beginning of one of the shapes.
+func (g *groups) begin(shapes []string) bool {
+	for _, s := range shapes {
+		if len(s) > g.k && s[:g.k] == string(g.sizes[:g.k]) {
+			return true
+		}
+	}
+	return false
+}
+
+// Shapes, as sizes of the groups.
+var (
+	phoneShapes   = []string{"\x03\x04\x04", "\x03\x08", "\x07\x04", "\x03\x02\x02\x04", "\x03\x04\x02\x02"}
+	prefixShapes  = []string{"\x02\x0b", "\x02\x03\x04\x04", "\x02\x03\x08", "\x02\x07\x04", "\x04\x0b", "\x04\x03\x04\x04"}
+	serviceShapes = []string{"\x03\x03\x04", "\x03\x04\x03", "\x04\x03\x03", "\x03\x07"}
+	idShapes      = []string{"\x06\x08\x04", "\x06\x04\x04\x04", "\x06\x04\x02\x02\x04", "\x06\x0c", "\x0e\x04", "\x06\x08\x03\x01", "\x11\x01"}
+	oldIDShapes   = []string{"\x06\x06\x03"}
+	cardShapes    = []string{"\x04\x04\x04\x04", "\x04\x04\x04\x04\x03", "\x04\x04\x04\x04\x02", "\x04\x04\x04\x04\x01", "\x04\x04\x04\x05", "\x04\x04\x04\x07",
+		"\x06\x0d", "\x06\x0a", "\x04\x06\x05", "\x04\x06\x04", "\x08\x08", "\x04\x0c", "\x04\x0f"}
+)
+
+// startsNumber tells whether the digit at p is the first of a number: whether
+// none comes before it, be it with something invisible between.
+func (v *view) startsNumber(p int) bool {
+	if p == 0 {
+		return true
+	}
+	if c := v.b[p-1]; c < 0x80 {
+		return ascii[c]&isDigit == 0
+	}
+	r, _ := v.visibleBefore(p, p)
+	return digit(r) < 0
+}
+
+// numbers looks for the values that begin with the number at p.
+func (v *view) numbers(p int) {
+	var g groups
+	if !g.read(v, p) {
+		return
+	}
+	prev, prevAt := v.visibleBefore(p, p)
+	before, _ := v.before(p, prevAt)
+	if prev == '+' && digit(before) < 0 && upper(before) == 0 || v.afterCountry(p, prev, prevAt) {
+		return // the value began there
+	}
+	// A number that goes on before p, or 3.14: nothing of its own.
+	inner := separatorOf(prev) != noSeparator && digit(before) >= 0
+	if prev == '.' && digit(before) >= 0 {
+		return
+	}
+	for {
+		v.check(p, prev, &g)
+		if v.short || !v.mayGrow(&g, inner) || !g.more(v) {
+			return
+		}
+	}
+}
+
+// mayGrow reports whether more groups may make a value of g.
+func (v *view) mayGrow(g *groups, inner bool) bool {
+	if g.n >= maxDigits {
+		return false
+	}
+	if g.sizes[0] == 1 {
+		return !inner && g.singles() && g.lonely()
+	}
+	d := g.d[:g.n]
+	on := &v.d.on
+	switch {
+	case on[IDCard] && d[0] > 0 && (g.begin(idShapes) || g.begin(oldIDShapes)):
+		return true
+	case d[0] == 0 && (on[Phone] || on[Landline]):
+		return on[Landline] && g.k < 3 && int(g.sizes[0]) == areaCode(d) || on[Phone] && g.begin(prefixShapes) && g.n >= 4 && number(d[:4]) == 86
+	case d[0] == 1 && on[Phone] && g.begin(phoneShapes):
+		return d[1] >= 3
+	case on[Phone] && d[0] == 8 && g.sizes[0] == 2 && d[1] == 6:
+		return g.begin(prefixShapes)
+	case on[Landline] && (d[0] == 4 || d[0] == 8) && g.sizes[0] >= 3 && d[1] == 0 && d[2] == 0 && g.begin(serviceShapes):
+		return true
+	case on[BankCard] && g.sizes[0] >= 4 && d[0] > 1 && g.begin(cardShapes):
+		return true
+	}
+	return false
+}
+
+// singles reports whether every group is one digit.
+func (g *groups) singles() bool { return g.k == g.n }
+
+// lonely reports whether digits that stand alone may be the beginning of a
+// value that somebody wrote that way.
+func (g *groups) lonely() bool {
+	d := g.d[:g.n]
+	if g.n < 2 {
+		return d[0] > 0
+	}
+	return d[0] == 1 && d[1] >= 3 && g.n < 11 || region(d) && g.n < 18 || d[0] == 6 && d[1] == 2
+}
+
+// check notes what the groups so far are.
+func (v *view) check(p int, prev rune, g *groups) {
+	on, d := &v.d.on, g.d[:g.n]
+	alone := g.singles() && g.n > 1
+	if alone {
+		// Only all of a row of digits is a value, not some of it.
+		if s := separatorOf(g.next); s != noSeparator {
+			r, _, _ := v.visible(g.at + g.width)
+			if digit(r) >= 0 {
+				return
+			}
+		}
+	}
+	one := g.k == 1
+	switch g.n {
+	case 10:
+		if on[Landline] && isService(d) && (one && v.near(p, v.d.words.landlines, 8) || !one && g.is(serviceShapes)) && v.free(p, prev, g) {
+			v.found(Landline, p, g.end)
+		}
+	case 11:
+		if on[Phone] && isMobile(d) && (one || alone || g.is(phoneShapes)) && v.isPhone(p, prev, g) {
+			v.found(Phone, p, g.end)
+		}
+	case 13:
+		if on[Phone] && d[0] == 8 && d[1] == 6 && isMobile(d[2:]) {
+			if !one && g.is(prefixShapes) || one && v.near(p, v.d.words.phones, 8) {
+				if v.isPhone(p, prev, g) {
+					v.found(Phone, p, g.end)
+				}
+			}
+		}
+	case 15:
+		if on[Phone] && number(d[:4]) == 86 && isMobile(d[4:]) && (one || g.is(prefixShapes)) && v.isPhone(p, prev, g) {
+			v.found(Phone, p, g.end)
+		}
+		if on[IDCard] && (one || g.is(oldIDShapes)) && oldID(d) && v.near(p, v.d.words.ids, 10) {
+			v.found(IDCard, p, g.end)
+		}
+	case 18:
+		if on[IDCard] && (one || alone || g.is(idShapes)) && residentID(d, v.d.year) {
+			v.found(IDCard, p, g.end)
+		}
+		if on[Company] && one && d[17] < 10 && region(d[2:]) && credit(d) && v.near(p, v.d.words.companies, 8) {
+			v.found(Company, p, g.end)
+		}
+	}
+	if on[Landline] && d[0] == 0 && g.n >= 10 && g.n <= 12 {
+		v.landline(p, prev, g)
+	}
+	if on[BankCard] && g.n >= 13 && (one || alone || g.is(cardShapes)) && d[g.n-1] < 10 && luhn(d) {
+		v.bankCard(p, prev, g)
+	}
+	if one {
+		v.labelledNumber(p, prev, g)
+	}
+}
+
+func isMobile(d []byte) bool { return d[0] == 1 && d[1] >= 3 }
+
+func isService(d []byte) bool { return (d[0] == 4 || d[0] == 8) && d[1] == 0 && d[2] == 0 }
+
+// free reports whether no letter or decimal touches the number: what is part
+// of an identifier or a measure is no value of its own.
+func (v *view) free(p int, prev rune, g *groups) bool {
+	if upper(prev) != 0 && !v.after(p, v.d.words.phones) {
+		return false
+	}
+	if c := upper(g.next); c != 0 && g.at == g.end {
+		return false
+	}
+	if g.next == '.' || g.next == '%' {
+		r, _, _ := v.visible(g.at + g.width)
+		if g.next == '%' || digit(r) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// isPhone reports whether a number that looks like a mobile is not called
+// something else.
+func (v *view) isPhone(p int, prev rune, g *groups) bool {
+	if g.k == 1 && v.near(p, v.d.words.orders, 6) && !v.near(p, v.d.words.phones, 4) {
+		return false
+	}
+	return v.free(p, prev, g) || v.near(p, v.d.words.phones, 4)
+}
+
+// afterCountry reports whether the number at p follows 86 or 0086 and is the
+// mobile that this makes a longer one of.
+func (v *view) afterCountry(p int, prev rune, at int) bool {
+	if separatorOf(prev) == noSeparator || !v.d.on[Phone] {
+		return false
+	}
+	const country = "6800"
+	i := at
+	k := 0
+	for k < len(country) {
+		r, j := v.visibleBefore(p, i)
+		if r != rune(country[k]) {
+			break
+		}
+		i, k = j, k+1
+	}
+	if k != 2 && k != 4 {
+		return false
+	}
+	r, _ := v.visibleBefore(p, i)
+	if digit(r) >= 0 {
+		return false
+	}
+	var g groups
+	if !g.read(v, p) {
+		return false
+	}
+	for g.n < 11 && g.begin(phoneShapes) && g.more(v) {
+	}
+	return g.n == 11 && isMobile(g.d[:]) && (g.k == 1 || g.is(phoneShapes))
+}
+
+// plus looks for a number in international form: a plus, the country, and the
+// rest in up to six groups.
+func (v *view) plus(p int) {
+	if !v.d.on[Phone] {
+		return
+	}
+	if c := v.asciiBefore(p); isAlnum(c) || c == '+' || c == ')' {
+		return
+	}
+	var g groups
+	if !g.read(v, p+1) || g.d[0] == 0 {
+		return
+	}
+	for {
+		d := g.d[:g.n]
+		enough := g.n >= 10 && g.n <= 15
+		if d[0] == 8 && g.n > 2 && d[1] == 6 {
+			enough = g.n == 13 && isMobile(d[2:]) || g.n >= 11 && g.n <= 13 && d[2] != 1 || g.n == 12 && d[2] == 1 && d[3] == 0
+		}
+		if enough && v.free(p+1, '+', &g) {
+			v.found(Phone, p, g.end)
+		}
+		if g.n > 13 || g.k == 6 || g.sizes[0] > 4 || g.dots || !g.more(v) {
+			return
+		}
+	}
+}
+
+// areaCode returns the length of the area code that digits begin with, or 0.
+func areaCode(d []byte) int {
+	switch {
+	case len(d) < 3 || d[0] != 0 || d[1] == 0 || d[1] == 1 && d[2] != 0 || d[1] == 2 && d[2] == 6:
+		return 0
+	case d[1] <= 2:
+		return 3
+	case len(d) >= 4:
+		return 4
+	}
+	return 0
+}
+
+// landline notes a number with an area code.
+func (v *view) landline(p int, prev rune, g *groups) {
+	d := g.d[:g.n]
+	area := areaCode(d)
+	if area == 0 || d[area] < 2 || g.dots {
+		return
+	}
+	if local := g.n - area; local != 8 && (local != 7 || area == 3) {
+		return
+	}
+	switch {
+	case g.k == 1:
+		if !v.near(p, v.d.words.landlines, 8) {
+			return
+		}
+	case int(g.sizes[0]) != area || g.k > 3 || g.k == 3 && (g.sizes[1] < 3 || g.sizes[2] < 3):
+		return
+	}
+	if !v.free(p, prev, g) {
+		return
+	}
+	v.found(Landline, p, g.end)
+	// An extension.
+	ext := *g
+	ext.n = 0
+	if ext.k < 4 && ext.more(v) && ext.sep == dash && ext.n <= 6 {
+		v.found(Landline, p, ext.end)
+	}
+}
+
+// bankCard notes a number whose check digit is right, where it begins like a
+// card, or is called one.
+func (v *view) bankCard(p int, prev rune, g *groups) {
+	d := g.d[:g.n]
+	known, unionPay := issuer(d)
+	named := v.near(p, v.d.words.cards, 10)
+	switch {
+	case named && (known || g.n >= 16):
+	case unionPay && (g.k > 1 || !v.near(p, v.d.words.orders, 8)):
+	case known && g.k > 1 && !v.near(p, v.d.words.orders, 8):
+	default:
+		return
+	}
+	if named || v.free(p, prev, g) {
+		v.found(BankCard, p, g.end)
+	}
+}
+
+// labelledNumber notes a number of one group that a word before it names.
+func (v *view) labelledNumber(p int, prev rune, g *groups) {
+	on, d := &v.d.on, g.d[:g.n]
+	if upper(g.next) != 0 || g.next == '.' && func() bool { r, _, _ := v.visible(g.at + g.width); return digit(r) >= 0 }() {
+		return
+	}
+	if on[QQ] && g.n >= 5 && g.n <= 11 && d[0] > 0 && v.after(p, v.d.words.qq) {
+		v.found(QQ, p, g.end)
+	}
+	if on[Passport] && (g.n == 8 || g.n == 9 || g.n == 10) && v.after(p, v.d.words.passports) {
+		v.found(Passport, p, g.end)
+	}
+	if on[SocialSecurity] && g.n >= 8 && v.after(p, v.d.words.social) {
+		v.found(SocialSecurity, p, g.end)
+	}
+	if on[Secret] && g.n >= 6 && g.n <= 12 && v.after(p, v.d.words.pins) {
+		v.found(Secret, p, g.end)
+	}
+}

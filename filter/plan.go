@@ -1,0 +1,228 @@
+package filter
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"bendi/filter/find"
+	"bendi/filter/fold"
+)
+
+// A plan is what a policy means for rules: what to look with, and what to do
+// about each rule.
+type plan struct {
+	rules  *Rules
+	policy *Policy
+	sides  [2]side   // by Direction
+	fence  [2]string // around a mask that words could be read across
+}
+
+// A side is the plan for one direction.
+type side struct {
+	sources []int   // of the rules, those that are worth looking with
+	entries []entry // by rule
+	context int     // bytes before a hit that tell whether it is a mention
+}
+
+// An entry is what is done about a rule.
+type entry struct {
+	action  Action
+	forms   [len(formBound)]Action // bound by form
+	mention Action                 // bound for a mention; None: none
+	put     string                 // for Replace
+}
+
+// formBound has the strongest action for a form when nobody says otherwise.
+var formBound = [...]Action{
+	find.Plain: Block, find.Loose: Review, find.Split: Review, find.Reversed: Review, find.Alike: Review, find.Sound: Review,
+}
+
+func newPlan(rules *Rules, policy *Policy) *plan {
+	p := &plan{rules: rules, policy: policy}
+	for d := range p.sides {
+		s := &p.sides[d]
+		s.entries = make([]entry, len(rules.rules))
+		for i, r := range rules.rules {
+			s.entries[i] = policy.entry(r, Direction(d))
+		}
+		for i, src := range rules.sources {
+			if policy.looksWith(src.kind) && s.any(src) {
+				s.sources = append(s.sources, i)
+			}
+		}
+		for _, w := range policy.Mentions.After {
+			s.context = max(s.context, len(w)+utf8.UTFMax*policy.Mentions.Within)
+		}
+	}
+	return p
+}
+
+// looksWith reports whether p uses a kind of source. The strict one finds all
+// that the plain one does.
+func (p *Policy) looksWith(k sourceKind) bool {
+	switch k {
+	case plainSource:
+		return !p.Strict
+	case strictSource:
+		return p.Strict
+	case soundSource:
+		return p.Sound
+	}
+	return true
+}
+
+// any reports whether there is a rule of src that something is done about.
+func (s *side) any(src source) bool {
+	for _, r := range src.rules {
+		if s.entries[r].action != None {
+			return true
+		}
+	}
+	return false
+}
+
+// entry returns what is done about a rule.
+func (p *Policy) entry(r Rule, d Direction) entry {
+	if kind, ok := strings.CutPrefix(r.Category, personal); ok {
+		c, ok := p.Personal[kind]
+		if !ok {
+			c = p.Personal["*"]
+		}
+		e := entry{action: c.Request, forms: formBound, put: c.Replacement}
+		if d == Answer {
+			e.action = c.Answer
+		}
+		if e.put == "" {
+			e.put = p.Replacement
+		}
+		return e
+	}
+	c, ok := p.Categories[r.Category]
+	if !ok {
+		c, ok = p.Categories["*"]
+	}
+	if !ok {
+		return entry{action: Log, forms: formBound}
+	}
+	e := entry{action: c.Request.At(r.Level), forms: formBound, mention: c.Mentions, put: c.Replacement}
+	if d == Answer {
+		e.action = c.Answer.At(r.Level)
+	}
+	if e.put == "" {
+		e.put = p.Replacement
+	}
+	for f := range e.forms {
+		if a, ok := p.Forms[find.Form(f)]; ok {
+			e.forms[f] = a
+		}
+		if a, ok := c.Forms[find.Form(f)]; ok {
+			e.forms[f] = a
+		}
+	}
+	return e
+}
+
+// personal begins the categories of personal data.
+const personal = "pii."
+
+// editor returns an editor for a text of one direction, which asks b.
+func (p *plan) editor(b *bench) *editor {
+	s := &p.sides[b.direction]
+	e := &editor{judge: b, context: s.context, stages: make([]stage, len(s.sources))}
+	for i, src := range s.sources {
+		e.stages[i] = stage{Finder: p.rules.sources[src].open(), source: src}
+	}
+	return e
+}
+
+// A bench is the judge of one text: it applies a plan, and tells what it did.
+type bench struct {
+	plan      *plan
+	direction Direction
+	bound     Action // strongest action; None: no bound
+	id        bool   // the text is an id: it is never rewritten, and nobody minds
+	tell      func(o outcome, text []byte)
+}
+
+// An outcome is what was done about a hit.
+type outcome struct {
+	rule       int32 // of the rules
+	form       find.Form
+	action     Action
+	across     bool
+	start, end int // in the text as it is written
+}
+
+func (b *bench) judge(h hit, text, before []byte, rigid bool) ruling {
+	p := b.plan
+	rule := p.rules.sources[h.source].rule(h.Rule)
+	e := &p.sides[b.direction].entries[rule]
+	a := min(e.action, e.forms[h.Form])
+	if a > e.mention && e.mention != None && p.policy.Mentions.is(before) {
+		a = e.mention
+	}
+	if b.bound != None {
+		a = min(a, b.bound)
+	}
+	if a == RouteLocal && b.direction == Answer {
+		a = Log
+	}
+	across := rigid && a.changes()
+	if across {
+		a = Block
+		if b.id || p.policy.Across == Log {
+			a = Log
+		}
+	}
+	if a == None {
+		return ruling{}
+	}
+	b.tell(outcome{int32(rule), h.Form, a, across, h.at, h.to}, text)
+	r := ruling{Action: a, put: e.put}
+	if a == Mask {
+		r.put = p.mask(text)
+	}
+	return r
+}
+
+// is reports whether a word after before is only mentioned.
+func (m *Mentions) is(before []byte) bool {
+	sentence := string(before)
+	if i := strings.LastIndexAny(sentence, "。！？!?\n"); i >= 0 {
+		sentence = sentence[i:]
+	}
+	for _, w := range m.After {
+		i := strings.LastIndex(sentence, w)
+		if i < 0 {
+			continue
+		}
+		between := sentence[i+len(w):]
+		closed := closers[w] != "" && strings.Contains(between, closers[w])
+		if !closed && utf8.RuneCountInString(between) <= m.Within {
+			return true
+		}
+	}
+	return false
+}
+
+// closers end what begins with a bracket.
+var closers = map[string]string{"《": "》", "“": "”", "「": "」", "『": "』", "(": ")", "（": "）", "【": "】"}
+
+// mask returns what is put in place of a text.
+func (p *plan) mask(text []byte) string {
+	r, n := p.policy.Mask.Rune, 3
+	if r == 0 {
+		r = '*'
+	}
+	if p.policy.Mask.Long {
+		n = 0
+		for i := 0; i < len(text); {
+			r, size := utf8.DecodeRune(text[i:])
+			if k := fold.KindOf(r); k != fold.Invisible && k != fold.Mark && k != fold.Noise && k != fold.Space && k != fold.Newline {
+				n++
+			}
+			i += size
+		}
+	}
+	return p.fence[0] + strings.Repeat(string(r), max(n, 1)) + p.fence[1]
+}

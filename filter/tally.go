@@ -1,0 +1,42 @@
+package filter
+
+import (
+	"slices"
+
+	"bendi/chat"
+)
+
+// A tally sums findings up, for clients and for whoever chooses the backend.
+type tally struct {
+	action     Action
+	level      int
+	rules      []string // sorted, as are the categories
+	categories []string
+}
+
+func (t *tally) add(r *Rule, a Action) {
+	t.action = max(t.action, a)
+	t.level = max(t.level, r.Level)
+	t.rules = insert(t.rules, r.ID)
+	t.categories = insert(t.categories, r.Category)
+}
+
+// insert puts s into a sorted list, once.
+func insert(list []string, s string) []string {
+	i, is := slices.BinarySearch(list, s)
+	if is {
+		return list
+	}
+	return slices.Insert(list, i, s)
+}
+
+// filtered tells the tally, or nil where there is nothing to tell.
+func (t *tally) filtered(p *Policy, answer bool) *chat.Filtered {
+	if t.action == None {
+		return nil
+	}
+	return &chat.Filtered{
+		Answer: answer, Action: t.action.String(), Rules: slices.Clone(t.rules), Categories: slices.Clone(t.categories),
+		Level: t.level, Show: p.Results,
+	}
+}
