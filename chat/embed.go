@@ -21,10 +21,12 @@ type Embedder interface {
 
 // An EmbedRequest asks an [Embedder] for vectors.
 type EmbedRequest struct {
-	ID         string  // as of a [Request]
-	Model      string  // likewise
-	Inputs     []Input // at least one
-	Dimensions int     // 0: as many as the model has
+	ID         string   // as of a [Request]
+	Model      string   // likewise
+	Inputs     []Input  // at least one
+	Dimensions int      // 0: as many as the model has
+	Classes    []string // as of a [Request]
+	Inside     bool     // likewise
 
 	// Extra holds top-level wire fields that Bendi gives no meaning to, as
 	// those of a [Request].

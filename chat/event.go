@@ -14,10 +14,19 @@ type Event struct {
 	Filtered  *Filtered       // what the filter did, where it did something; see there
 	AIGC      *AIGC           // on the last event of a whole answer, where answers are to be marked as a machine's
 
+	// Restored has the stretches, in order, that masking had kept from a backend
+	// outside and has put back: the asker's own words. They are offsets in Text,
+	// Reasoning, Refusal and the tool call's Arguments, as if these stood one
+	// behind the other. Personal data is not masked again there.
+	Restored []Stretch
+
 	// Backend names who answers. It is set on the first event at the latest
 	// by whoever chose the backend.
 	Backend string
 }
+
+// A Stretch is a part of a text, in bytes.
+type Stretch struct{ Start, End int }
 
 // A ToolCallDelta is a piece of a tool call. Index counts the calls of a
 // choice from 0; ID and Name are set in the first piece of a call alone.

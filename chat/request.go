@@ -24,6 +24,12 @@ type Request struct {
 	Classes []string
 	Inside  bool
 
+	// Waiting, where it is there, is told now and then that the request waits
+	// for its turn, at which position of how many that do, from 1; 0 is that its
+	// turn has come. It is called where the answer is ranged over, before its
+	// first event, and returns at once.
+	Waiting func(position, length int)
+
 	MaxTokens int      // most tokens to generate for each choice; 0: as many as fit
 	Stop      []string // the answer ends before the first of these; none is empty
 	N         int      // choices wanted, at least 1

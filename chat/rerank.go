@@ -28,6 +28,8 @@ type RerankRequest struct {
 	Query     string
 	Documents []string // at least one
 	Top       int      // how many of the best are wanted; 0: all
+	Classes   []string // as of a [Request]
+	Inside    bool     // likewise
 
 	// Extra holds top-level wire fields that Bendi gives no meaning to, as
 	// those of a [Request].

@@ -19,8 +19,10 @@ type TokenizeRequest struct {
 	ID           string // as of a [Request]
 	Model        string // likewise
 	Text         string
-	AddSpecial   bool // put the control tokens around it that the model wants there
-	ParseSpecial bool // names of control tokens in it, such as <|im_end|>, become those tokens
+	AddSpecial   bool     // put the control tokens around it that the model wants there
+	ParseSpecial bool     // names of control tokens in it, such as <|im_end|>, become those tokens
+	Classes      []string // as of a [Request]
+	Inside       bool     // likewise
 }
 
 // Tokens are the answer to a [TokenizeRequest].

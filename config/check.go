@@ -127,7 +127,7 @@ func (c *Config) checkModels(bad bad) {
 		}
 		m.Check(m.Context, func(option, format string, args ...any) { bad(join(key, option), format, args...) })
 		for _, a := range slices.Sorted(maps.Keys(m.Adapters)) {
-			if !isName(a, maxID, "abcdefghijklmnopqrstuvwxyz0123456789-") {
+			if !IsAdapterName(a) {
 				bad(join(key+".adapters", a), "an adapter name has small letters, digits and dashes, at most %d, and begins with a letter or digit", maxID)
 			}
 			if m.Adapters[a] == "" {
@@ -139,6 +139,11 @@ func (c *Config) checkModels(bad bad) {
 
 // templateOwn are the variables of a chat template that nobody may set.
 var templateOwn = []string{"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "documents"}
+
+// IsAdapterName reports whether an adapter may be called so.
+func IsAdapterName(name string) bool {
+	return isName(name, maxID, "abcdefghijklmnopqrstuvwxyz0123456789-")
+}
 
 // isName reports whether s has 1 to most characters, all among letters, and
 // begins with neither a dot nor a dash nor an underscore.
@@ -224,6 +229,8 @@ func checkPath(p string) string {
 		return fmt.Sprintf("want a path that begins with /, have %q", p)
 	case slices.Contains(reserved, p):
 		return fmt.Sprintf("%s belongs to the server itself", p)
+	case p == "/admin" || strings.HasPrefix(p, "/admin/"):
+		return fmt.Sprintf("%s belongs to the server itself, as all of /admin does", p)
 	case p != path.Clean(p):
 		return fmt.Sprintf("want a path without empty or dotted parts or / at its end, have %q", p)
 	}

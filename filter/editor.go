@@ -126,6 +126,20 @@ func (e *editor) write(piece string, last bool) string {
 	return e.out.String()[start:]
 }
 
+// reset makes e ready for another text.
+func (e *editor) reset() {
+	for i := range e.stages {
+		e.stages[i].Reset()
+		e.stages[i].settled = 0
+	}
+	if e.json != nil {
+		e.json = newLexer(e.json.bare)
+	}
+	e.read, e.base, e.from = 0, 0, 0
+	e.tail, e.hits = e.tail[:0], e.hits[:0]
+	e.swallow, e.blocked, e.altered = false, false, false
+}
+
 // scan has the finders read a piece, and returns the lowest offset that they
 // have settled.
 func (e *editor) scan(view string, last bool) (settled int) {

@@ -1,9 +1,12 @@
 package filter
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"bendi/chat"
 	"bendi/filter/find"
 	"bendi/filter/fold"
 )
@@ -30,6 +33,7 @@ type entry struct {
 	forms   [len(formBound)]Action // bound by form
 	mention Action                 // bound for a mention; None: none
 	put     string                 // for Replace
+	plain   bool                   // a plain source tells it
 }
 
 // formBound has the strongest action for a form when nobody says otherwise.
@@ -49,20 +53,23 @@ func newPlan(rules *Rules, policy *Policy) *plan {
 			if policy.looksWith(src.kind) && s.any(src) {
 				s.sources = append(s.sources, i)
 			}
+			if src.kind == plainSource {
+				for _, r := range src.rules {
+					s.entries[r].plain = true
+				}
+			}
 		}
 		for _, w := range policy.Mentions.After {
 			s.context = max(s.context, len(w)+utf8.UTFMax*policy.Mentions.Within)
 		}
 	}
+	p.fence, _ = rules.fence(policy)
 	return p
 }
 
-// looksWith reports whether p uses a kind of source. The strict one finds all
-// that the plain one does.
+// looksWith reports whether p uses a kind of source.
 func (p *Policy) looksWith(k sourceKind) bool {
 	switch k {
-	case plainSource:
-		return !p.Strict
 	case strictSource:
 		return p.Strict
 	case soundSource:
@@ -141,7 +148,15 @@ type bench struct {
 	direction Direction
 	bound     Action // strongest action; None: no bound
 	id        bool   // the text is an id: it is never rewritten, and nobody minds
+	peek      bool   // what would be done is told, and nothing is
 	tell      func(o outcome, text []byte)
+
+	// spared has the stretches of the text, as it is written, in which personal
+	// data is that of whoever asks.
+	spared []chat.Stretch
+
+	start, end int     // of the last hits
+	rules      []int32 // theirs
 }
 
 // An outcome is what was done about a hit.
@@ -155,8 +170,15 @@ type outcome struct {
 
 func (b *bench) judge(h hit, text, before []byte, rigid bool) ruling {
 	p := b.plan
-	rule := p.rules.sources[h.source].rule(h.Rule)
+	src := &p.rules.sources[h.source]
+	rule := src.rule(h.Rule)
+	if b.told(h, int32(rule)) || src.kind == personalSource && b.spares(h) {
+		return ruling{}
+	}
 	e := &p.sides[b.direction].entries[rule]
+	if h.Form == find.Plain && src.kind == strictSource && e.plain {
+		h.Form = find.Loose // or the plain source had told it
+	}
 	a := min(e.action, e.forms[h.Form])
 	if a > e.mention && e.mention != None && p.policy.Mentions.is(before) {
 		a = e.mention
@@ -169,8 +191,8 @@ func (b *bench) judge(h hit, text, before []byte, rigid bool) ruling {
 	}
 	across := rigid && a.changes()
 	if across {
-		a = Block
-		if b.id || p.policy.Across == Log {
+		a = p.policy.across()
+		if b.id {
 			a = Log
 		}
 	}
@@ -178,12 +200,40 @@ func (b *bench) judge(h hit, text, before []byte, rigid bool) ruling {
 		return ruling{}
 	}
 	b.tell(outcome{int32(rule), h.Form, a, across, h.at, h.to}, text)
+	if b.peek {
+		return ruling{}
+	}
 	r := ruling{Action: a, put: e.put}
 	if a == Mask {
 		r.put = p.mask(text)
 	}
 	return r
 }
+
+// told reports whether the rule of h was told of its place before: that which
+// is read plainly comes first.
+func (b *bench) told(h hit, rule int32) bool {
+	if h.Start != b.start || h.End != b.end {
+		b.start, b.end, b.rules = h.Start, h.End, b.rules[:0]
+	}
+	if slices.Contains(b.rules, rule) {
+		return true
+	}
+	b.rules = append(b.rules, rule)
+	return false
+}
+
+// spares reports whether h lies in a stretch that is spared. It forgets those
+// that are past.
+func (b *bench) spares(h hit) bool {
+	for len(b.spared) > 0 && b.spared[0].End <= h.at {
+		b.spared = b.spared[1:]
+	}
+	return len(b.spared) > 0 && b.spared[0].Start <= h.at && h.to <= b.spared[0].End
+}
+
+// across is what is done where nothing can be rewritten.
+func (p *Policy) across() Action { return cmp.Or(p.Across, Block) }
 
 // is reports whether a word after before is only mentioned.
 func (m *Mentions) is(before []byte) bool {

@@ -19,7 +19,8 @@ type Rules struct {
 	version    string
 	rules      []Rule
 	sources    []source
-	categories []string // sorted
+	categories []string      // sorted
+	known      map[rune]bool // the characters of words, folded
 }
 
 // A source makes finders that tell the same rules.

@@ -30,6 +30,18 @@ func insert(list []string, s string) []string {
 	return slices.Insert(list, i, s)
 }
 
+// classes returns the categories, with those that are known already.
+func (t *tally) classes(known []string) []string {
+	if len(t.categories) == 0 {
+		return known
+	}
+	all := slices.Clone(t.categories)
+	for _, c := range known {
+		all = insert(all, c)
+	}
+	return all
+}
+
 // filtered tells the tally, or nil where there is nothing to tell.
 func (t *tally) filtered(p *Policy, answer bool) *chat.Filtered {
 	if t.action == None {

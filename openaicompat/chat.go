@@ -23,7 +23,10 @@ func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 		return err
 	}
 	req := call.Request
-	req.ID = x.id
+	req.ID, req.Principal = x.id, s.principal(c.Request.Header, x)
+	if req.Priority, err = s.priority(c.Request.Header, x, rt, req.Extra["priority"]); err != nil {
+		return err
+	}
 	if r, ok := rt.Model.(Resolver); ok {
 		if req.Model, err = r.Resolve(req.Model); err != nil {
 			return err
@@ -58,6 +61,7 @@ func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Request, format *wire.Stream) error {
 	out := s.open(c)
 	defer out.close()
+	req.Waiting = out.waiting
 	for ev, err := range whole(m.Chat(c.Request.Context(), req), req.N) {
 		if err != nil {
 			return err

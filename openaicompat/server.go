@@ -23,6 +23,11 @@ type Options struct {
 	States func() map[string]string // of the models, by id, as /readyz tells them; nil: it does not
 	Log    *slog.Logger             // nil: nothing is logged
 
+	Actions  []Action              // what the operator may have done
+	Admin    func(key string) bool // whether a key may; nil: none may. Without keys, who is on this machine may
+	Priority func(key string) int  // of the requests of a key, by its name; nil: 0
+	Inside   bool                  // a gateway of ours asks, and is believed about who its clients are
+
 	KeepAlive    time.Duration // of a stream without news, between comments; 0: 15 s
 	WriteTimeout time.Duration // for a client to take in what was written; 0: 60 s
 	MaxBody      int64         // bytes; 0: 8 MiB
@@ -35,8 +40,9 @@ type Options struct {
 // A Route is a path and the model behind it. A Model that is a [chat.Lister]
 // is listed under it, and a [Resolver] is asked for the name to answer by.
 type Route struct {
-	Path  string // such as "/v1/chat"
-	Model chat.Model
+	Path     string // such as "/v1/chat"
+	Model    chat.Model
+	Priority int // added to that of a request's key
 
 	Moderator Moderator // judges texts at Path/moderations; nil: nothing does
 }
@@ -99,6 +105,9 @@ func New(o Options) http.Handler {
 	s.on(http.MethodGet, s.ready, "/readyz", "/readyz/")
 	for path, h := range o.Pages {
 		s.on(http.MethodGet, s.page(h), path, path+"/")
+	}
+	for _, a := range o.Actions {
+		s.on(a.Method, s.act(a), a.Path, a.Path+"/")
 	}
 	for _, rt := range o.Routes {
 		rt.Path = strings.TrimSuffix(rt.Path, "/")

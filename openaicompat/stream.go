@@ -1,6 +1,7 @@
 package openaicompat
 
 import (
+	"cmp"
 	"math"
 	"sync"
 	"time"
@@ -19,7 +20,8 @@ type stream struct {
 
 	mu    sync.Mutex // guards the response: the timer writes as well
 	quiet *time.Timer
-	err   error // of the first write that failed, or that the stream is closed
+	err   error  // of the first write that failed, or that the stream is closed
+	place string // the comment that says where in the queue the request is; empty: it is in none
 }
 
 // open returns a stream that says nothing until it has to.
@@ -39,7 +41,23 @@ func (st *stream) comment() {
 		return
 	}
 	defer st.mu.Unlock()
-	st.write([]byte(wire.KeepAlive))
+	st.write([]byte(cmp.Or(st.place, wire.KeepAlive)))
+}
+
+// waiting notes where in a queue the request is, for the next comment. A
+// gateway is told at once: it has comments of its own.
+func (st *stream) waiting(position, length int) {
+	if !st.mu.TryLock() {
+		return
+	}
+	defer st.mu.Unlock()
+	st.place = ""
+	if position > 0 {
+		st.place = wire.Queue(position, length)
+	}
+	if st.server.Inside {
+		st.write([]byte(wire.Queue(position, length)))
+	}
 }
 
 // header sets a header, unless the response has begun.
@@ -55,6 +73,7 @@ func (st *stream) header(name, value string) {
 func (st *stream) send(frames []byte) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.place = ""
 	return st.write(frames)
 }
 

@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -118,6 +119,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	server := &http.Server{Handler: openaicompat.New(openaicompat.Options{
 		Routes:  []openaicompat.Route{{Path: "/v1/chat", Model: e}},
+		Inside:  true,
+		Actions: adapterActions(opts.Config, e),
 		MaxBody: 1 << 30,                       // the gateway has the limit; its encoding of a body may be longer than the client's
 		Log:     slog.New(slog.DiscardHandler), // the gateway logs requests
 		Pages:   map[string]http.Handler{"/metrics": measured.Handler(), "/slots": metrics.Slots(e)},
@@ -169,6 +172,17 @@ func parse(args []string, stderr io.Writer) (options, error) {
 			return fmt.Errorf("want NAME=FILE, have %q", s)
 		}
 		o.Adapters[name] = path
+		return nil
+	})
+	f.Func("template-kwarg", "what requests may give to the chat template, as NAME=DEFAULT with the default in JSON; may be repeated", func(s string) error {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" || !json.Valid([]byte(value)) {
+			return fmt.Errorf("want NAME=DEFAULT with the default in JSON, have %q", s)
+		}
+		if o.TemplateKwargs == nil {
+			o.TemplateKwargs = make(map[string]json.RawMessage)
+		}
+		o.TemplateKwargs[name] = json.RawMessage(value)
 		return nil
 	})
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {

@@ -138,6 +138,9 @@ func (p *program) examine(ctx context.Context) []finding {
 			note("gpu", err, "%s: %s", id, p.say("what it asks for is there", "所要求的 GPU 可用"))
 		}
 	}
+	if status, detail := p.checkFilter(cfg); detail != "" {
+		findings = append(findings, finding{"filter", status, detail})
+	}
 	detail, inUse, err := p.checkListen(ctx, cfg.Listen)
 	note("listen", err, "%s", detail)
 	if works && !strings.Contains(devices, cudaDevice) {

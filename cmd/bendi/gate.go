@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"bendi/chat"
-	"bendi/router"
+	"bendi/openaicompat"
 )
 
 // A gate is what requests go through, so that the program can end gracefully:
@@ -36,8 +36,18 @@ func newGate() *gate {
 	return g
 }
 
-// guard returns r behind the gate.
-func (g *gate) guard(r *router.Route) chat.Model { return guarded{r, g} }
+// A tower is what the gateway has for a route: a Model with all its gifts.
+type tower interface {
+	chat.Model
+	chat.Lister
+	chat.Embedder
+	chat.Reranker
+	chat.Tokenizer
+	openaicompat.Resolver
+}
+
+// guard returns t behind the gate.
+func (g *gate) guard(t tower) chat.Model { return guarded{t, g} }
 
 // refused returns the error of requests that come too late, or nil.
 func (g *gate) refused() error {
@@ -102,9 +112,9 @@ func (g *gate) leave() {
 	}
 }
 
-// A guarded route lists and resolves names as the route does.
+// A guarded tower lists and resolves names as the tower does.
 type guarded struct {
-	*router.Route
+	tower
 	gate *gate
 }
 
@@ -117,7 +127,7 @@ func (m guarded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 		defer m.gate.leave()
 		ctx, cancel := m.gate.until(ctx)
 		defer cancel()
-		m.Route.Chat(ctx, req)(yield)
+		m.tower.Chat(ctx, req)(yield)
 	}
 }
 
@@ -129,19 +139,19 @@ func (g *gate) until(ctx context.Context) (context.Context, context.CancelFunc) 
 }
 
 func (m guarded) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
-	return through(ctx, m.gate, req, m.Route.Embed)
+	return through(ctx, m.gate, req, m.tower.Embed)
 }
 
 func (m guarded) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
-	return through(ctx, m.gate, req, m.Route.Rerank)
+	return through(ctx, m.gate, req, m.tower.Rerank)
 }
 
 func (m guarded) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
-	return through(ctx, m.gate, req, m.Route.Tokenize)
+	return through(ctx, m.gate, req, m.tower.Tokenize)
 }
 
 func (m guarded) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*chat.Text, error) {
-	return through(ctx, m.gate, req, m.Route.Detokenize)
+	return through(ctx, m.gate, req, m.tower.Detokenize)
 }
 
 // through has answer answer req, if the gate is open.

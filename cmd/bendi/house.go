@@ -16,6 +16,7 @@ import (
 	"bendi/access"
 	"bendi/chat"
 	"bendi/config"
+	"bendi/filter"
 	"bendi/inference/llamacpp"
 	"bendi/metrics"
 	"bendi/models"
@@ -35,6 +36,12 @@ type house struct {
 	survey  survey
 	fits    map[string]fit.Estimate // by model id
 	rooms   *residence
+
+	measured *metrics.Gateway
+	library  *library
+	policies map[string]*filter.Policy // by name
+	findings *findings
+	secret   []byte // of the hashes in findings
 }
 
 // build starts the workers that the routes need and wires the routes. It
@@ -43,6 +50,14 @@ type house struct {
 func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.Logger) (_ *house, err error) {
 	if err := inspect(cfg); err != nil {
 		return nil, err
+	}
+	rules, err := policies(cfg)
+	if err != nil {
+		return nil, usage(fmt.Errorf("the filters are wrong:\n%w", err))
+	}
+	lib, err := newLibrary(cfg.Lexicons, log, slices.Collect(maps.Values(rules))...)
+	if err != nil {
+		return nil, usage(fmt.Errorf("the lexicons are wrong:\n%w", err))
 	}
 	worker := string(cfg.Engine.Worker)
 	if worker == "" {
@@ -88,10 +103,14 @@ func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.
 		for name, path := range m.Adapters {
 			adapters[name] = string(path)
 		}
+		kwargs := make(map[string]string)
+		for name, value := range m.TemplateKwargs {
+			kwargs[name] = string(value)
+		}
 		w, err := llamacpp.Start(llamacpp.Config{
 			Name: id, Worker: worker, Library: seen.library,
 			Model: string(m.Path), Adapters: adapters,
-			Context: m.Context, Slots: m.Slots, Threads: m.Threads, Options: m.Options,
+			Context: m.Context, Slots: m.Slots, Threads: m.Threads, Options: m.Options, TemplateKwargs: kwargs,
 			Demand: m.Load == config.LoadDemand, UnloadAfter: time.Duration(m.UnloadAfter),
 			Admit:     func(ctx context.Context) (func(), error) { return h.rooms.admit(ctx, id) },
 			ReadyWait: time.Duration(cfg.Engine.LoadWait),
@@ -102,12 +121,25 @@ func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.
 		}
 		h.workers[id], h.rooms.tenants[id].worker = w, w
 	}
+	workers := make(map[string]metrics.Worker)
+	for id, w := range h.workers {
+		workers[id] = w
+	}
+	h.measured = metrics.NewGateway(version(), workers)
+	h.library, h.policies, h.secret = lib, rules, filterSecret()
+	h.findings = newFindings(log, h.measured.Filter)
+	h.measured.Filter.InForce(time.Now().Unix(), lib.measured())
+	h.warn(cfg, log)
 	for _, r := range cfg.Routes {
 		route, err := router.New(h.offers(r.Models), "", r.Aliases)
 		if err != nil {
 			return nil, fmt.Errorf("route %s: %w", r.Path, err)
 		}
-		h.routes = append(h.routes, openaicompat.Route{Path: r.Path, Model: h.gate.guard(route)})
+		screened, judge, err := h.screen(r, route, log)
+		if err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.Path, err)
+		}
+		h.routes = append(h.routes, openaicompat.Route{Path: r.Path, Model: h.gate.guard(screened), Moderator: moderator{judge}, Priority: r.Priority})
 	}
 	return h, nil
 }
@@ -130,12 +162,17 @@ func (h *house) offers(ids []string) []router.Offer {
 	return offers
 }
 
-// used returns the ids of the models that a route offers, sorted.
+// used returns the ids of the models that a route offers, or that its filter
+// asks, sorted.
 func used(cfg *config.Config) []string {
 	ids := make(map[string]bool)
 	for _, r := range cfg.Routes {
 		for _, id := range r.Models {
 			base, _, _ := strings.Cut(id, ":")
+			ids[base] = true
+		}
+		if second := cfg.Filters[r.Filter].SecondOpinion.Model; second != "" {
+			base, _, _ := strings.Cut(second, ":")
 			ids[base] = true
 		}
 	}
@@ -180,21 +217,19 @@ func missing(id string, err error) error {
 
 // handler returns the HTTP side of the house.
 func (h *house) handler(cfg *config.Config, log *slog.Logger) http.Handler {
-	workers := make(map[string]metrics.Worker)
-	for id, w := range h.workers {
-		workers[id] = w
-	}
-	measured := metrics.NewGateway(version(), workers)
 	opts := openaicompat.Options{
 		Routes:       h.routes,
+		Priority:     priorities(cfg),
+		Admin:        admins(cfg),
+		Actions:      h.actions(cfg),
 		Ready:        h.ready,
 		States:       h.states,
 		Log:          log,
 		KeepAlive:    time.Duration(cfg.Server.KeepAlive),
 		MaxBody:      int64(cfg.Server.MaxBody),
 		AllowOrigins: cfg.Server.AllowOrigins,
-		Observer:     measured,
-		Pages:        map[string]http.Handler{"/metrics": measured.Handler()},
+		Observer:     h.measured,
+		Pages:        map[string]http.Handler{"/metrics": h.measured.Handler()},
 	}
 	if h.keys.Len() > 0 {
 		opts.Keys = h.keys
@@ -209,6 +244,15 @@ func (h *house) ready() error {
 		errs = append(errs, h.workers[id].Ready())
 	}
 	return errors.Join(errs...)
+}
+
+// priorities returns the priority of each key, by its name.
+func priorities(cfg *config.Config) func(key string) int {
+	byName := make(map[string]int)
+	for _, k := range cfg.Access.Keys {
+		byName[k.Name] = k.Priority
+	}
+	return func(key string) int { return byName[key] }
 }
 
 // states says of each model whether it is in memory.
@@ -260,4 +304,7 @@ func (h *house) close() {
 		}
 	}
 	wg.Wait()
+	if h.findings != nil {
+		h.findings.close()
+	}
 }

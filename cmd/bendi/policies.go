@@ -91,8 +91,8 @@ func formOf(name string) (find.Form, bool) {
 	return find.Plain, false
 }
 
-// policies makes the policies of a configuration, each valid for the rules.
-func policies(cfg *config.Config, rules *filter.Rules) (map[string]*filter.Policy, error) {
+// policies makes the policies of a configuration.
+func policies(cfg *config.Config) (map[string]*filter.Policy, error) {
 	all := make(map[string]*filter.Policy)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(cfg.Filters)) {

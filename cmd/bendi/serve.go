@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -57,6 +58,19 @@ func (p *program) serve(ctx context.Context, listen string) error {
 		return err
 	}
 	defer h.close()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		h.watch(watching, reload)
+	}()
+	defer func() {
+		stopWatching()
+		<-watched
+	}()
 
 	server := &http.Server{
 		Handler:           h.handler(cfg, log),

@@ -10,16 +10,6 @@ import (
 	"bendi/metrics"
 )
 
-// A tower is what the gateway has for a route: a Model with all its gifts.
-type tower interface {
-	chat.Model
-	chat.Lister
-	chat.Embedder
-	chat.Reranker
-	chat.Tokenizer
-	Resolve(name string) (string, error)
-}
-
 // A shadow looks with lexicons that are not in force yet at what passes, and
 // counts what they would have found. It changes and delays nothing: an answer
 // has been passed on when it is looked at.

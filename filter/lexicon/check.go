@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	mostRunes   = 200              // of a text as it is written
+	mostBytes   = 1000             // of a text as it is written
 	mostSymbols = match.MaxSymbols // of a text as it is read
 )
 
@@ -24,8 +24,9 @@ const (
 // Chinese character, and counts between letters.
 func Key(text string) string {
 	var (
-		key  []rune
-		gap  []rune // noise and spaces since the last rune of key
+		room [64]byte
+		key  = room[:0]
+		gap  []byte // noise and spaces since the last rune of key
 		last fold.Kind
 	)
 	for _, c := range text {
@@ -39,7 +40,7 @@ func Key(text string) string {
 			}
 			continue
 		case fold.Noise:
-			gap = append(gap, fold.Rune(c))
+			gap = utf8.AppendRune(gap, fold.Rune(c))
 			continue
 		}
 		if kind != fold.Han && last != fold.Han {
@@ -47,9 +48,9 @@ func Key(text string) string {
 		}
 		gap = gap[:0]
 		if many := fold.Expand(c); many != "" {
-			key = append(key, []rune(many)...)
+			key = append(key, many...)
 		} else {
-			key = append(key, fold.Rune(c))
+			key = utf8.AppendRune(key, fold.Rune(c))
 		}
 		last = kind
 	}
@@ -82,10 +83,10 @@ func (r *reader) check() {
 	first := make(map[string]int32, len(l.Words))
 	for i := range l.Words {
 		w, at := &l.Words[i], r.places[i]
-		if !r.sound(w, at) {
+		key, ok := r.sound(w, at)
+		if !ok {
 			continue
 		}
-		key := w.key()
 		j, twice := first[key]
 		if !twice {
 			first[key] = int32(i)
@@ -105,33 +106,40 @@ func (r *reader) check() {
 	}
 }
 
-// sound reports whether the texts of w can be looked for.
-func (r *reader) sound(w *Word, at place) bool {
+// sound tells the key of w and whether its texts can be looked for.
+func (r *reader) sound(w *Word, at place) (key string, ok bool) {
 	if w.All == nil {
 		return r.checkText(w.Text, at, "")
 	}
 	for _, part := range w.All {
-		if !r.checkText(part, at, "all: ") {
-			return false
+		if _, ok := r.checkText(part, at, "all: "); !ok {
+			return "", false
 		}
 	}
-	return true
+	return w.key(), true
 }
 
-func (r *reader) checkText(text string, at place, prefix string) bool {
-	switch n := utf8.RuneCountInString(text); {
+func (r *reader) checkText(text string, at place, prefix string) (key string, ok bool) {
+	switch {
 	case strings.ContainsAny(text, "\n\x00"):
 		r.fault(at, "", "%sa word is on one line and has no zero bytes", prefix)
-	case n > mostRunes:
-		r.fault(at, "", "%sthe word has %d runes, a word has at most %d", prefix, n, mostRunes)
-	case n > mostSymbols && utf8.RuneCountInString(Key(text)) > mostSymbols:
-		r.fault(at, "", "%sthe word has %d symbols after folding, a word has at most %d", prefix, utf8.RuneCountInString(Key(text)), mostSymbols)
-	case Key(text) == "":
-		r.fault(at, "", "%sthe word has nothing to look for: it is of spaces, symbols and what does not show alone", prefix)
-	default:
-		return true
+		return "", false
+	case len(text) > mostBytes:
+		r.fault(at, "", "%sthe word has %d bytes, a word has at most %d", prefix, len(text), mostBytes)
+		return "", false
 	}
-	return false
+	key = Key(text)
+	if key == "" {
+		r.fault(at, "", "%sthe word has nothing to look for: it is of spaces, symbols and what does not show alone", prefix)
+		return "", false
+	}
+	if len(key) > mostSymbols {
+		if n := utf8.RuneCountInString(key); n > mostSymbols {
+			r.fault(at, "", "%sthe word has %d symbols after folding, a word has at most %d", prefix, n, mostSymbols)
+			return "", false
+		}
+	}
+	return key, true
 }
 
 func (r *reader) checkAllow(allow, key string) {

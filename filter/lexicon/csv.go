@@ -44,6 +44,7 @@ func (r *reader) csv(text string) {
 		table.Comma = ';'
 	}
 	lines := strings.Split(text, "\n") // substrings: cheap
+	r.expect(len(lines))
 	at := func(field int) place {
 		line, column := table.FieldPos(field)
 		if line >= 1 && line <= len(lines) && column-1 <= len(lines[line-1]) {

@@ -147,6 +147,7 @@ func (r *reader) words(n node, key, category string) {
 		r.fault(n.place, key, "want a list of words, have %s", n.kind)
 		return
 	}
+	r.expect(len(n.items))
 	for i, item := range n.items {
 		switch item.kind {
 		case aText:
@@ -262,7 +263,7 @@ func (r *reader) word(w Word, at node, list string, index int, has given) {
 	case w.All != nil && len(w.All) < 2:
 		r.fault(at.place, key(), "all has %d texts; a combination has 2 or more", len(w.All))
 		return
-	case w.All != nil && len(w.All) > mostParts:
+	case len(w.All) > mostParts:
 		r.fault(at.place, key(), "all has %d texts; a combination has at most %d", len(w.All), mostParts)
 		return
 	case w.All != nil && !has.within:

@@ -2,6 +2,8 @@ package lexicon
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -46,6 +48,9 @@ func (e *everydayWords) add(word string) {
 		}
 	}
 }
+
+// sorted returns the words in order.
+func (e *everydayWords) sorted() []string { return slices.Sorted(maps.Keys(e.words)) }
 
 // within reports whether key is an everyday word or part of one.
 func (e *everydayWords) within(key string) bool {

@@ -24,8 +24,9 @@ func (r *reader) json(text string) (node, bool) {
 		var syntax *json.SyntaxError
 		switch {
 		case errors.As(err, &syntax):
-			j.move(min(len(text), max(j.offset, int(syntax.Offset)-1)))
-			r.fault(j.at, "", "this is no JSON: a character stands here that JSON does not have in this place")
+			bad := &jsonReader{text: text, at: place{1, 1}}
+			bad.move(min(len(text), int(syntax.Offset)))
+			r.fault(bad.at, "", "this is no JSON: a character stands here that JSON does not have in this place")
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			j.move(len(text))
 			r.fault(j.at, "", "the JSON ends before it is complete")

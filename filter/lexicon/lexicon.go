@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,8 @@ type Word struct {
 	Line int // of the file it was read from, from 1
 }
 
-// placeholder stands in a template for each word of the category.
-const placeholder = "～"
-
-// IsTemplate reports whether an allow word is a template such as 反～.
+// IsTemplate reports whether an allow word is a template such as 反～, where ～
+// stands for each word of the category.
 func IsTemplate(allow string) bool { return strings.ContainsAny(allow, "～~") }
 
 // Age is how long ago the lexicon was brought up to date; known is false where
@@ -157,6 +156,12 @@ func (r *reader) read(raw []byte) {
 		r.tagged(text)
 	}
 	r.check()
+}
+
+// expect makes room for so many words.
+func (r *reader) expect(words int) {
+	r.lexicon.Words = slices.Grow(r.lexicon.Words, words)
+	r.places = slices.Grow(r.places, words)
 }
 
 // add puts a word into the lexicon.

@@ -72,11 +72,9 @@ func Lint(lexicons ...*Lexicon) []Finding {
 			return len(c.allow) < MostPatterns
 		})
 	}
-	seen := map[*Word]bool{}
 	for _, l := range lexicons {
 		for i := range l.Words {
-			if w := &l.Words[i]; w.All == nil && !seen[w] {
-				seen[w] = true
+			if w := &l.Words[i]; w.All == nil {
 				c.word(entry{l, w, Key(w.Text)})
 			}
 		}
@@ -182,7 +180,7 @@ func (c *linter) word(e entry) {
 		c.found(Broad, e, nil, fmt.Sprintf("has %d letters and is found inside other words", len(runes)), "set whole: true, or write the words that are meant")
 		return
 	}
-	if word, ok := c.common(key, whole); ok {
+	if word, ok := c.common(key, whole); ok && (word != key || w.Level > 1) {
 		reason := "is an everyday word itself"
 		advice := "write what makes it harmful with it, or a combination (all, within); or give it level 1"
 		if word != key {
@@ -258,7 +256,7 @@ func (c *linter) common(key string, whole bool) (string, bool) {
 		return word, ok
 	}
 	// The shortest is allowed; perhaps not all are.
-	for word := range e.words {
+	for _, word := range e.sorted() {
 		if strings.Contains(word, key) && !c.voids(word, key) {
 			return word, true
 		}

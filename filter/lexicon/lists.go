@@ -1,6 +1,7 @@
 package lexicon
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -46,7 +47,7 @@ func (r *reader) tagged(text string) {
 			c, ok := r.opts.Tags[tag]
 			if !ok {
 				if unknown[tag]++; unknown[tag] == 1 {
-					r.fault(at, "", "its tag is not among those that were given a category; known are %s. A tag that stands for nothing maps to an empty name", strings.Join(sortedKeys(r.opts.Tags), ", "))
+					r.fault(at, "", "its tag is not among those that were given a category; known are %s. A tag that stands for nothing maps to an empty name", strings.Join(slices.Sorted(maps.Keys(r.opts.Tags)), ", "))
 				}
 				continue
 			}
@@ -69,6 +70,7 @@ func (r *reader) list() {
 // eachLine calls f for each line that has a word.
 func (r *reader) eachLine(text string, f func(line string, at place)) {
 	at := place{1, 1}
+	r.expect(strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {
 		if trimmed := strings.TrimSpace(line); trimmed != "" && !isComment(trimmed) {
 			at.column = 1
@@ -87,13 +89,4 @@ func (r *reader) listed(word string, at place, category string) {
 	}
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func (l *Lexicon) categoryNames() []string { return sortedKeys(l.Categories) }
+func (l *Lexicon) categoryNames() []string { return slices.Sorted(maps.Keys(l.Categories)) }

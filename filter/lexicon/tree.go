@@ -2,6 +2,7 @@ package lexicon
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bendi/internal/spelling"
@@ -57,7 +58,7 @@ func (r *reader) entries(n node, key string, known []string, f func(name, key st
 			continue
 		}
 		lines[name] = k.line
-		if known != nil && !contains(known, name) {
+		if known != nil && !slices.Contains(known, name) {
 			if near := spelling.Nearest(name, known); near != "" {
 				r.fault(k.place, full, "unknown key; did you mean %s?", near)
 			} else {
@@ -71,15 +72,6 @@ func (r *reader) entries(n node, key string, known []string, f func(name, key st
 		}
 		f(name, full, value)
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // join appends name to the path of a key. A name that could be a word or reads

@@ -67,7 +67,7 @@ func (y *yamlReader) condense(text string) {
 	// flush ends a run. Its last item stays, as the lines after it may belong
 	// to it, and so does the first, which may belong to the line before it.
 	flush := func() {
-		first := line - int32(len(held))
+		first := line - int32(len(held)) + 1
 		if len(run) < leastRun {
 			for i, l := range held {
 				put(l, first+int32(i))
@@ -80,7 +80,8 @@ func (y *yamlReader) condense(text string) {
 			for i := at[len(at)-1]; i < len(held); i++ {
 				put(held[i], first+int32(i))
 			}
-			y.runs = append(y.runs, append([]node(nil), run[1:len(run)-1]...))
+			y.runs = append(y.runs, run[1:len(run)-1])
+			run = nil // it is y's now
 		}
 		held, run, at = held[:0], run[:0], at[:0]
 	}
@@ -150,7 +151,7 @@ func simpleItem(line string, at place) (node, bool) {
 			switch {
 			case value == "true" || value == "false":
 				item.kind = aTruth
-			case len(value) < 10 && strings.Trim(value, "0123456789") == "" && value[0] != '0':
+			case value != "" && len(value) < 10 && strings.Trim(value, "0123456789") == "" && value[0] != '0':
 				item.kind = aNumber
 			default:
 				return node{}, false

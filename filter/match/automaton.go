@@ -62,11 +62,15 @@ const (
 	depthBits meta = 1<<7 - 1
 
 	anyOutput meta = 1 << 7  // a pattern ends here or at one of the fails
-	ahead     meta = 1 << 8  // a pattern that is told goes on from here
-	aheadWord meta = 1 << 9  // with a Han character, a letter or a digit
-	aheadHan  meta = 1 << 10 // with a Han character
-	wholeOnly meta = 1 << 11 // and all of those want a word's beginning where they begin
-	allowing  meta = 1 << 12 // a pattern with Allow goes on from here
+	allowing  meta = 1 << 8  // a pattern with Allow goes on from here
+	ahead     meta = 1 << 9  // a pattern that is told goes on from here
+	aheadWord meta = 1 << 10 // with a Han character, a letter or a digit
+	aheadHan  meta = 1 << 11 // with a Han character
+
+	// Every pattern that goes on like that must begin where a word begins.
+	wholeAhead = ahead << 3
+	wholeWord  = aheadWord << 3
+	wholeHan   = aheadHan << 3
 )
 
 func (m meta) depth() uint32 { return uint32(m & depthBits) }
@@ -124,7 +128,7 @@ func (a *Automaton) step(st uint32, c uint16) uint32 {
 	}
 	for st >= a.shallow {
 		nd := &a.nodes[st]
-		if t := nd.base + uint32(c); a.nodes[t].check == c {
+		if t := nd.base + uint32(c); t < uint32(len(a.nodes)) && a.nodes[t].check == c {
 			return t
 		}
 		st = nd.fail

@@ -173,25 +173,24 @@ func (b *builder) grow(level []extent, depth uint32) []extent {
 			continue
 		}
 		first := uint32(len(next))
-		m := b.outlook(lo, x.hi)
+		var o outlook
+		o.add(b, ahead, lo, x.hi)
 		for lo < x.hi {
 			c, hi := b.symbol(lo, depth), lo+1
 			for hi < x.hi && b.symbol(hi, depth) == c {
 				hi++
 			}
-			if b.told[hi] > b.told[lo] {
-				switch k := b.kinds[c]; {
-				case k == fold.Han:
-					m |= aheadHan | aheadWord
-				case inWord(k):
-					m |= aheadWord
+			if k := b.kinds[c]; inWord(k) {
+				o.add(b, aheadWord, lo, hi)
+				if k == fold.Han {
+					o.add(b, aheadHan, lo, hi)
 				}
 			}
 			// The class stands in for the state until there is one.
 			next = append(next, extent{uint32(c), lo, hi})
 			lo = hi
 		}
-		a.nodes[x.state].meta |= m
+		a.nodes[x.state].meta |= o.seen | o.whole<<3
 		families = append(families, family{x.state, first, uint32(len(next))})
 	}
 	a.states += len(next)
@@ -240,20 +239,24 @@ func (b *builder) grow(level []extent, depth uint32) []extent {
 	return next
 }
 
-// outlook says what the words from lo to hi, which all go on, have ahead.
-func (b *builder) outlook(lo, hi uint32) meta {
-	var m meta
+// An outlook is what lies ahead of a state: of the told patterns, in which ways
+// they go on, and in which of those all must begin where a word begins.
+type outlook struct{ seen, whole meta }
+
+// add adds the words from lo to hi, which go on in the way.
+func (o *outlook) add(b *builder, way meta, lo, hi uint32) {
 	told := b.told[hi] - b.told[lo]
 	if told > 0 {
-		m |= ahead
-		if b.whole[hi]-b.whole[lo] == told {
-			m |= wholeOnly
+		if b.whole[hi]-b.whole[lo] < told {
+			o.whole &^= way
+		} else if o.seen&way == 0 {
+			o.whole |= way
 		}
+		o.seen |= way
 	}
 	if b.allow[hi] > b.allow[lo] {
-		m |= allowing
+		o.seen |= allowing
 	}
-	return m
 }
 
 // settle fills in a state that has its cell.
@@ -351,8 +354,9 @@ func (b *builder) unlink(t uint32) {
 	cells[t] = node{meta: lostCell}
 }
 
-// lostCell marks a cell that is off the list; settle overwrites it.
-const lostCell meta = 1 << 15
+// lostCell marks a cell that is off the list; settle overwrites it. It has no
+// depth.
+const lostCell = anyOutput
 
 // finish gathers the outputs and gives back what the building needed.
 func (b *builder) finish() {

@@ -51,11 +51,11 @@ func (s *Scanner) combine(limit int) {
 // old reports whether all that g has met is too far back.
 func (g *gathering) old(s *Scanner) bool {
 	for k := range s.a.combinations[g.which].parts {
-		if g.have&(1<<k) != 0 && s.count-g.counts[k] < uint32(s.a.combinations[g.which].within) {
+		if g.have&(1<<k) != 0 && g.near(s, k) {
 			return false
 		}
 	}
-	return !s.partsWait(g.which)
+	return true
 }
 
 func (s *Scanner) gathering(which uint32) *gathering {
@@ -99,17 +99,23 @@ func (g *gathering) hold(s *Scanner) int {
 		if g.have&(1<<k) == 0 || g.starts[k] <= g.told || g.starts[k] >= at {
 			continue
 		}
-		if s.count-g.counts[k] < uint32(c.within) || s.partsWait(g.which) {
+		if g.near(s, k) {
 			at = g.starts[k]
 		}
 	}
 	return at
 }
 
-// partsWait reports whether parts of a combination are not decided.
-func (s *Scanner) partsWait(which uint32) bool {
+// near reports whether a whole may still begin with the part, which another
+// part has to follow: a coming one, or one that is not decided.
+func (g *gathering) near(s *Scanner, part uint8) bool {
+	within := uint32(s.a.combinations[g.which].within)
+	if s.count-g.counts[part] < within {
+		return true
+	}
 	for _, p := range s.pending {
-		if o := s.a.outputs[p.out]; o.flags&isPart != 0 && uint32(o.rule) == which {
+		o := s.a.outputs[p.out]
+		if o.flags&isPart != 0 && uint32(o.rule) == g.which && p.count-g.counts[part] <= within {
 			return true
 		}
 	}

@@ -19,7 +19,7 @@ func Compile(patterns []Pattern, p Profile) (*Automaton, error) {
 		starts: make([]uint32, 1, len(patterns)+1),
 		syms:   make([]rune, 0, 6*len(patterns)),
 		words:  make([]output, 0, len(patterns)),
-		counts: make(map[rune]int),
+		counts: make(counts),
 	}
 	c.reader.a = c.a
 	for i, pat := range patterns {
@@ -44,9 +44,25 @@ type compiler struct {
 	syms   []rune   // of all words, in a row
 	starts []uint32 // of each word in syms; one more for the end
 	words  []output
-	shapes []shape      // parallel to words, for Strict and Sound
-	counts map[rune]int // of symbols beyond 0xffff; the others are counted in basic
-	basic  [1 << 16]uint32
+	shapes []shape // parallel to words, for Strict and Sound
+	counts counts
+}
+
+// counts are how often symbols occur, by their upper and their lower bits.
+type counts map[rune]*[256]symbolCount
+
+type symbolCount struct {
+	n    int
+	loud bool // it is a pattern by itself
+}
+
+func (c counts) of(r rune) *symbolCount {
+	page := c[r>>8]
+	if page == nil {
+		page = new([256]symbolCount)
+		c[r>>8] = page
+	}
+	return &page[r&255]
 }
 
 func (c *compiler) add(i int, p Pattern) {
@@ -111,15 +127,14 @@ func (c *compiler) word(text string, whole bool, out output) (reason string) {
 	for _, g := range glyphs {
 		r := g.r
 		c.syms = append(c.syms, r)
-		if uint32(r) < 1<<16 {
-			c.basic[r]++
-		} else {
-			c.counts[r]++
-		}
+		c.counts.of(r).n++
 		hex = hex && ('0' <= r && r <= '9' || 'a' <= r && r <= 'f')
 		if g.script > plainScript {
 			out.flags |= isForeign
 		}
+	}
+	if len(glyphs) == 1 {
+		c.counts.of(glyphs[0].r).loud = true
 	}
 	if whole {
 		if first := glyphs[0]; wordRune(first.kind, first.r) {
@@ -178,27 +193,26 @@ func (c *compiler) read(text string) (glyphs []glyph, reason string) {
 // classify numbers the symbols: first those that are a pattern by themselves,
 // then by how often the patterns have them. It tells how many there are.
 func (c *compiler) classify() int {
-	type count struct {
-		r    rune
-		n    int
-		loud bool
+	type class struct {
+		r rune
+		symbolCount
 	}
-	single := make(map[rune]bool)
-	for i := range c.words {
-		if c.starts[i+1]-c.starts[i] == 1 {
-			single[c.syms[c.starts[i]]] = true
+	var all []class
+	loud := uint16(1)
+	for high, page := range c.counts {
+		for low, s := range page {
+			if s.n > 0 {
+				all = append(all, class{high<<8 | rune(low), s})
+			}
+			if s.loud {
+				loud++
+			}
 		}
 	}
-	var all []count
-	for r, n := range c.basic {
-		if n > 0 {
-			all = append(all, count{rune(r), int(n), single[rune(r)]})
-		}
+	if len(all) >= 1<<16 {
+		return len(all)
 	}
-	for r, n := range c.counts {
-		all = append(all, count{r, n, single[r]})
-	}
-	slices.SortFunc(all, func(x, y count) int {
+	slices.SortFunc(all, func(x, y class) int {
 		if x.loud != y.loud {
 			if x.loud {
 				return -1
@@ -207,28 +221,18 @@ func (c *compiler) classify() int {
 		}
 		return cmp.Or(y.n-x.n, int(x.r-y.r))
 	})
-	if len(all) >= 1<<16 {
-		return len(all)
-	}
 	a := c.a
-	a.shallow = uint32(len(all)) + 1
-	a.loud = uint16(len(single)) + 1
+	a.shallow, a.loud = uint32(len(all))+1, loud
 	a.classes = new([1 << 16]uint16)
-	var folded [1 << 16]uint16
 	for i, s := range all {
-		if uint32(s.r) < 1<<16 {
-			folded[s.r] = uint16(i + 1)
-			continue
+		if uint32(s.r) >= 1<<16 {
+			if a.astral == nil {
+				a.astral = make(map[rune]uint16)
+			}
+			a.astral[s.r] = uint16(i + 1)
 		}
-		if a.astral == nil {
-			a.astral = make(map[rune]uint16)
-		}
-		a.astral[s.r] = uint16(i + 1)
-	}
-	for r, f := range a.plane.folds {
-		a.classes[r] = folded[min(uint32(f), 1<<16-1)]
-		if uint32(f) >= 1<<16 {
-			a.classes[r] = a.astral[f]
+		for _, raw := range a.plane.forms(s.r) {
+			a.classes[raw] = uint16(i + 1)
 		}
 	}
 	return len(all)

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"sync"
 	"unicode"
 
@@ -59,17 +60,32 @@ func factOf(r rune) fact {
 type plane struct {
 	facts [1 << 16]fact
 	folds [1 << 16]rune
+
+	others map[rune][]uint16 // what folds to a rune beside itself
 }
 
 // basic is the plane, the same for every automaton.
 var basic = sync.OnceValue(func() *plane {
-	p := new(plane)
+	p := &plane{others: make(map[rune][]uint16)}
 	for r := range rune(1 << 16) {
 		p.facts[r] = factOf(r)
-		p.folds[r] = fold.Rune(r)
+		f := fold.Rune(r)
+		p.folds[r] = f
+		if f != r {
+			p.others[f] = append(p.others[f], uint16(r))
+		}
 	}
 	return p
 })
+
+// forms are the runes below 0x10000 that fold to folded.
+func (p *plane) forms(folded rune) []uint16 {
+	all := p.others[folded]
+	if uint32(folded) < 1<<16 && p.folds[folded] == folded {
+		all = append(slices.Clip(all), uint16(folded))
+	}
+	return all
+}
 
 func (p *plane) fact(r rune) fact {
 	if uint32(r) < 1<<16 {

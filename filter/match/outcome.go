@@ -2,6 +2,7 @@ package match
 
 import (
 	"math"
+	"slices"
 
 	"bendi/filter/find"
 	"bendi/filter/fold"
@@ -23,6 +24,7 @@ const (
 	forWord   waits = 1 << iota // for a rune that does not go on with the word
 	forHex                      // nor with hexadecimal
 	forSpaced                   // nor, being a word spelled letter by letter, with another letter
+	forAllow                    // for a pattern with Allow that waits itself
 	forOrder                    // for those of its combination before it
 )
 
@@ -88,13 +90,24 @@ func (s *Scanner) verify(k, depth uint32) (w waits, ok bool) {
 	if f&isForeign == 0 && !s.oneWriter(depth) {
 		return 0, false
 	}
-	if f&wholeTail != 0 {
+	switch s.a.profile {
+	case Strict:
+		if !s.due(k, depth) {
+			return 0, false
+		}
+		w, ok = s.strictly(&s.a.shapes[k], depth)
+	case Sound:
+		w, ok = s.soundly(&s.a.shapes[k], depth)
+	default:
+		ok = true
+	}
+	if f&wholeTail != 0 && s.extra&ofHan == 0 {
 		w |= forWord
 		if f&isHex != 0 {
 			w |= forHex
 		}
 	}
-	return w, true
+	return w, ok
 }
 
 // oneWriter reports whether the last depth symbols have no letter of another
@@ -162,18 +175,15 @@ func (s *Scanner) tell(last bool) {
 	if a.allows && !last {
 		allow = s.live(allowing)
 	}
+	if a.allows && s.waiting > 0 {
+		s.mayVoid()
+	}
 	kept := s.pending[:0]
 	ordered := never // where the first part ends that is not decided
-	for i, p := range s.pending {
+	for _, p := range s.pending {
 		o := a.outputs[p.out]
-		undecided := p.waits&forRune != 0 || p.start >= allow
-		if !undecided && s.waiting > 0 && a.allows {
-			for _, q := range s.pending[i:] {
-				if a.outputs[q.out].flags&isAllow != 0 && q.start <= p.start && p.end <= q.end {
-					undecided = true
-				}
-			}
-		}
+		undecided := p.waits&(forRune|forAllow) != 0 || p.start >= allow
+		p.waits &^= forAllow
 		switch {
 		case undecided:
 			if o.flags&isPart != 0 {
@@ -193,11 +203,28 @@ func (s *Scanner) tell(last bool) {
 	}
 }
 
+// mayVoid marks what lies within an occurrence that may turn out to be one of
+// an allowed pattern.
+func (s *Scanner) mayVoid() {
+	for _, q := range s.pending {
+		if s.a.outputs[q.out].flags&isAllow == 0 {
+			continue
+		}
+		for i := range s.pending {
+			if p := &s.pending[i]; q.start <= p.start && p.end <= q.end {
+				p.waits |= forAllow
+			}
+		}
+	}
+}
+
 // settled is where the first occurrence may begin that is not told.
 func (s *Scanner) settled() int {
 	at := min(s.pos, s.live(ahead))
 	for _, p := range s.pending {
-		at = min(at, p.start)
+		if s.a.outputs[p.out].flags&isAllow == 0 {
+			at = min(at, p.start)
+		}
 	}
 	for i := range s.gather {
 		at = min(at, s.gather[i].hold(s))
@@ -208,67 +235,98 @@ func (s *Scanner) settled() int {
 // live is where the longest end of the text begins that is the beginning of a
 // pattern of that kind: ahead or allowing.
 func (s *Scanner) live(kind meta) int {
+	at := never
+	if s.a.profile == Strict {
+		at = s.unrepeated(kind)
+	}
 	if s.gaps == 0 {
-		return s.liveFrom(s.st, kind)
+		return min(at, s.liveFrom(s.st, kind))
 	}
 	// The gap may be passed over or be text; both are alive.
-	need := aheadHan
-	if s.last == han {
-		need = aheadWord
-		for _, g := range s.gap[:s.gaps] {
-			if g.r == '.' {
-				need = aheadHan
-			}
-		}
-	} else if s.a.profile != Default {
-		need = aheadWord
+	way := kind
+	if kind == ahead {
+		way = s.across()
 	}
+	at = min(at, s.liveFrom(s.st, way))
+	whole := wholeAhead
 	if kind == allowing {
-		need = 0
+		whole = 0
 	}
-	at := s.liveFrom(s.st, kind|need)
 	st, spaces, read := s.st, false, uint32(0)
 	var starts [maxGap]int
+	since := func(depth uint32) int {
+		if depth <= read {
+			return starts[read-depth]
+		}
+		return place(s.entry(depth-read), s.pos)
+	}
 	for _, g := range s.gap[:s.gaps] {
 		r := g.r
-		if g.kind != fold.Noise {
-			if spaces {
-				continue
-			}
-			r, spaces = ' ', true
-		} else {
+		if g.kind == fold.Noise {
 			spaces = false
+		} else if spaces {
+			continue
+		} else {
+			r, spaces = ' ', true
 		}
 		st = s.a.step(st, s.a.class(r))
 		starts[read] = g.at
 		read++
+		for end := st; s.a.nodes[end].meta&anyOutput != 0; end = s.a.fail(end) {
+			depth := s.a.nodes[end].meta.depth()
+			if (depth <= read || s.opening(depth-read)) && s.a.ends(end, kind == allowing, depth > read && s.inWord(depth-read)) {
+				at = min(at, since(depth))
+			}
+		}
 	}
 	for ; st != 0; st = s.a.fail(st) {
 		m := s.a.nodes[st].meta
-		if m&kind == 0 {
-			continue
-		}
-		if d := m.depth(); d <= read {
-			return min(at, starts[read-d])
-		} else if s.begins(m, d-read) {
-			return min(at, place(s.entry(d-read), s.pos))
+		if d := m.depth(); m&kind != 0 && (d <= read || s.opening(d-read) && (m&whole == 0 || !s.inWord(d-read))) {
+			return min(at, since(d))
 		}
 	}
 	return at
 }
 
-// liveFrom is live without a gap, for states that have all of need.
-func (s *Scanner) liveFrom(st uint32, need meta) int {
+// ends reports whether a pattern, allowed or not, ends at a state that has
+// begun within a word or not.
+func (a *Automaton) ends(st uint32, allowed, inWord bool) bool {
+	lo, hi := a.at(st)
+	for _, o := range a.outputs[lo:hi] {
+		if (o.flags&isAllow != 0) == allowed && !(inWord && o.flags&wholeHead != 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// across tells what has to come after the gap for it to be passed over.
+func (s *Scanner) across() meta {
+	switch {
+	case s.a.profile == Strict:
+		return ahead // the last symbol may be repeated
+	case s.last == han && slices.ContainsFunc(s.gap[:s.gaps], gapRune.isDot):
+		return aheadHan
+	case s.last == han || s.a.profile != Default:
+		return aheadWord
+	}
+	return aheadHan
+}
+
+// liveFrom is live without a gap, for patterns that go on in the way.
+func (s *Scanner) liveFrom(st uint32, way meta) int {
+	whole := way << 3
+	if way == allowing {
+		whole = 0
+	}
 	for ; st != 0; st = s.a.fail(st) {
-		if m := s.a.nodes[st].meta; m&need == need && m.depth() > 0 && s.begins(m, m.depth()) {
-			return place(s.entry(m.depth()), s.pos)
+		m := s.a.nodes[st].meta
+		if d := m.depth(); m&way != 0 && s.opening(d) && (m&whole == 0 || !s.inWord(d)) {
+			return place(s.entry(d), s.pos)
 		}
 	}
 	return never
 }
 
-// begins reports whether a state of so many symbols may go on to a pattern,
-// considering what it stands next to.
-func (s *Scanner) begins(m meta, depth uint32) bool {
-	return m&wholeOnly == 0 || uint8(s.entry(depth)>>2&3) != joins
-}
+// inWord reports whether the symbol so many symbols back goes on with a word.
+func (s *Scanner) inWord(back uint32) bool { return uint8(s.entry(back)>>2&3) == joins }

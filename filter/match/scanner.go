@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"bendi/filter/find"
@@ -25,9 +26,10 @@ type Scanner struct {
 	n   uint32 // symbols in ring, since the beginning; its place for the next is n modulo its length
 
 	ring   []uint32 // what verify needs of each of the last symbols; nil until a pair is met
-	more   []uint32 // the same, for Strict and Sound
 	latest uint32   // the ring's entry of the last symbol
-	extra  uint32   // the more of the last symbol
+	more   []extra  // parallel to ring, for Strict and Sound
+	extra  extra    // of the last symbol
+	again  rune     // Strict: the last symbol, if it may be repeated, or brk
 
 	count   uint32 // symbols read
 	last    group  // of the last symbol
@@ -75,7 +77,7 @@ func (a *Automaton) Scanner() *Scanner {
 // Reset makes s ready for another stream.
 func (s *Scanner) Reset() {
 	*s = Scanner{
-		a: s.a, ring: s.ring, more: s.more,
+		a: s.a, ring: s.ring, more: s.more, again: brk,
 		many: minMany, pending: s.pending[:0], gather: s.gather[:0],
 		record: s.record, glyphs: s.glyphs,
 	}
@@ -148,20 +150,82 @@ func (s *Scanner) read(text string, last bool) {
 	s.pos = base + len(text)
 }
 
-// skim reads Han characters for as long as no two of them may begin a pattern,
-// and tells how many bytes that were.
+// skim reads symbols for as long as no two of them may begin a pattern, and
+// tells how many bytes that were. It stops before whatever needs a thought.
 func (s *Scanner) skim(text string, base int) int {
 	a := s.a
-	classes, pairs, mask, loud := a.classes, a.pairs, a.pairMask, a.loud
-	st, i := s.st, 0
-	for i+2 < len(text) {
-		b0, b1, b2 := text[i], text[i+1], text[i+2]
-		if b0-0xE4 > 0xE9-0xE4 || (b1^0x80)|(b2^0x80) >= 0x40 {
+	classes, facts, pairs, mask, loud := a.classes, &a.plane.facts, a.pairs, a.pairMask, a.loud
+	st, i, count := s.st, 0, s.count
+	last, at, before, bound := fact(0), -1, s.bound, s.bound
+	for {
+		from := i
+		for i+2 < len(text) {
+			b0, b1, b2 := text[i], text[i+1], text[i+2]
+			if b0-0xE4 > 0xE9-0xE4 || (b1^0x80)|(b2^0x80) >= 0x40 {
+				break
+			}
+			r := uint32(b0&15)<<12 | uint32(b1&63)<<6 | uint32(b2&63)
+			if r < 0x4E00 {
+				break
+			}
+			c := classes[r&0xffff]
+			h := (st*pairFactor>>11 + uint32(c)) & mask
+			if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 {
+				break
+			}
+			st = uint32(c)
+			i += 3
+		}
+		if i > from {
+			count += uint32(i-from) / 3
+			last, at, before, bound = hanFact, i-3, 0, 0
+		}
+		if i >= len(text) {
 			break
 		}
-		r := uint32(b0&15)<<12 | uint32(b1&63)<<6 | uint32(b2&63)
-		if r < 0x4E00 {
+		r, size := quickRune(text, i)
+		if size == 0 {
 			break
+		}
+		f := facts[r&0xffff]
+		k := f.kind()
+		if solid>>k&1 == 0 {
+			// One rune of a gap before a symbol needs no state either.
+			if gappy>>k&1 == 0 {
+				break
+			}
+			r2, size2 := quickRune(text, i+size)
+			f2 := facts[r2&0xffff]
+			if size2 == 0 || solid>>f2.kind()&1 == 0 {
+				break
+			}
+			left, next := s.last, st
+			if at >= 0 {
+				left = groupOf(last.kind())
+			}
+			if !passes(left, groupOf(f2.kind()), a.plane.folds[r&0xffff] == '.') {
+				if k != fold.Noise {
+					r = ' '
+				}
+				if classes[r&0xffff] != 0 {
+					break
+				}
+				next = 0
+				count++
+			}
+			c := classes[r2&0xffff]
+			h := (next*pairFactor>>11 + uint32(c)) & mask
+			if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 {
+				if next != st {
+					count--
+				}
+				break
+			}
+			st = uint32(c)
+			last, at, before, bound = f2, i+size, f.bound(), f2.bound()
+			count++
+			i += size + size2
+			continue
 		}
 		c := classes[r&0xffff]
 		h := (st*pairFactor>>11 + uint32(c)) & mask
@@ -169,16 +233,46 @@ func (s *Scanner) skim(text string, base int) int {
 			break
 		}
 		st = uint32(c)
-		i += 3
+		last, at, before, bound = f, i, bound, f.bound()
+		count++
+		i += size
 	}
-	if i > 0 {
-		s.st = st
-		s.count += uint32(i / 3)
-		s.latest = pack(base+i-3, plainScript, 0, false)
-		s.last, s.bound, s.skipped, s.spaces = han, 0, 0, false
+	if at >= 0 {
+		s.st, s.count = st, count
+		s.latest = pack(base+at, last.script(), before, false)
+		s.last, s.bound, s.skipped, s.spaces = groupOf(last.kind()), bound, 0, false
 	}
 	return i
 }
+
+// quickRune decodes a rune of one byte or three; size is 0 if it is another, or
+// not all there.
+func quickRune(text string, i int) (r uint32, size int) {
+	if i >= len(text) {
+		return 0, 0
+	}
+	r = uint32(text[i])
+	if r < utf8.RuneSelf {
+		return r, 1
+	}
+	if r < 0xE1 || r > 0xEF || r == 0xED || i+2 >= len(text) {
+		return 0, 0
+	}
+	b1, b2 := uint32(text[i+1])^0x80, uint32(text[i+2])^0x80
+	if b1|b2 >= 0x40 {
+		return 0, 0
+	}
+	return (r&15)<<12 | b1<<6 | b2, 3
+}
+
+// solid has a bit for each kind that is always a symbol.
+const solid = 1<<fold.Other | 1<<fold.Han | 1<<fold.Letter | 1<<fold.Digit | 1<<fold.Sentence
+
+// gappy has a bit for each kind that gaps are made of.
+const gappy = 1<<fold.Noise | 1<<fold.Space | 1<<fold.Newline
+
+// hanFact is that of the characters from U+4E00 to U+9FFF.
+const hanFact = fact(fold.Han) | fact(plainScript)<<4
 
 // rune reads one rune, whatever it is.
 func (s *Scanner) rune(r rune, at, end int) {
@@ -189,17 +283,43 @@ func (s *Scanner) rune(r rune, at, end int) {
 		s.skip(end)
 		return
 	}
+	if s.a.profile == Strict && r >= utf8.RuneSelf {
+		if all := fold.Expand(r); all != "" {
+			for _, r := range all {
+				s.one(r, s.a.plane.fact(r), at, end)
+			}
+			return
+		}
+	}
+	s.one(s.a.plane.fold(r), f, at, end)
+}
+
+// one reads a folded rune that is not passed over everywhere.
+func (s *Scanner) one(r rune, f fact, at, end int) {
 	if s.waiting > 0 {
 		s.resolve(f.bound())
 	}
+	kind := f.kind()
 	switch kind {
 	case fold.Noise, fold.Space, fold.Newline:
-		s.noise(gapRune{s.a.plane.fold(r), kind, at, end}, f.bound())
+		if s.a.profile == Strict && s.last == letter && s.gaps == 0 && fold.Leet(r) != r {
+			kind = fold.Letter // as in b@d
+			break
+		}
+		s.noise(gapRune{r, kind, at, end}, f.bound())
 		return
 	}
-	gap := s.closeGap(groupOf(kind))
-	s.symbol(s.a.plane.fold(r), kind, at, end, pack(at, f.script(), s.bound, gap))
-	s.last, s.bound, s.skipped, s.spaces = groupOf(kind), f.bound(), 0, false
+	g := groupOf(kind)
+	gap := s.closeGap(g)
+	switch s.a.profile {
+	case Default:
+		s.symbol(r, kind, at, end, pack(at, f.script(), s.bound, gap), 0)
+	case Strict:
+		s.strict(r, f, f.kind(), at, end, gap)
+	case Sound:
+		s.sound(r, f, kind, at, end, gap)
+	}
+	s.last, s.bound, s.skipped, s.spaces = g, f.bound(), 0, false
 }
 
 func groupOf(k fold.Kind) group {
@@ -221,8 +341,8 @@ func (s *Scanner) skip(end int) {
 	if s.waiting > 0 {
 		s.resolve(0)
 	}
-	s.symbol(brk, fold.Other, end, end, pack(end, 0, 0, false))
-	s.last, s.bound, s.skipped, s.spaces = apart, 0, 0, false
+	s.symbol(brk, fold.Other, end, end, pack(end, 0, 0, false), 0)
+	s.again, s.last, s.bound, s.skipped, s.spaces = brk, apart, 0, 0, false
 }
 
 // noise reads a rune of a gap.
@@ -230,12 +350,12 @@ func (s *Scanner) noise(g gapRune, bound uint8) {
 	switch {
 	case s.last == apart:
 		s.literal(g)
-	case s.gaps < maxGap:
-		s.gap[s.gaps] = g
-		s.gaps++
-	default:
+	case s.gaps == maxGap, s.last == letter && g.r == '.' && s.a.profile == Default:
 		s.closeGap(apart)
 		s.literal(g)
+	default:
+		s.gap[s.gaps] = g
+		s.gaps++
 	}
 	s.bound = bound
 }
@@ -260,27 +380,28 @@ func (s *Scanner) closeGap(next group) bool {
 // passes reports whether gap is passed over between the last symbol and one of
 // group next.
 func (s *Scanner) passes(gap []gapRune, next group) bool {
-	if s.last == apart || next == apart {
-		return false
-	}
-	if s.last == han && next == han {
-		return true
-	}
 	if s.last == letter && next == letter {
 		return s.a.profile != Default
 	}
-	for _, g := range gap {
-		if g.r == '.' {
-			return false
-		}
-	}
-	return true
+	return passes(s.last, next, slices.ContainsFunc(gap, gapRune.isDot))
 }
+
+// passes reports whether a short gap, which may have a dot, is passed over in
+// Default.
+func passes(left, right group, dot bool) bool {
+	if left == apart || right == apart || left == letter && right == letter {
+		return false
+	}
+	return !dot || left == right
+}
+
+// isDot reports whether the rune separates, beside a letter.
+func (g gapRune) isDot() bool { return g.r == '.' }
 
 // literal reads a rune of a gap that is text.
 func (s *Scanner) literal(g gapRune) {
 	if g.kind == fold.Noise {
-		s.symbol(g.r, g.kind, g.at, g.end, pack(g.at, 0, 0, false))
+		s.symbol(g.r, g.kind, g.at, g.end, pack(g.at, 0, 0, false), extra(g.r)|oneRun)
 		s.last, s.spaces = apart, false
 		return
 	}
@@ -288,14 +409,14 @@ func (s *Scanner) literal(g gapRune) {
 		s.skip(g.end)
 		return
 	}
-	s.symbol(' ', fold.Space, g.at, g.end, pack(g.at, 0, 0, false))
+	s.symbol(' ', fold.Space, g.at, g.end, pack(g.at, 0, 0, false), oneRun)
 	s.last, s.spaces = apart, true
 }
 
 // symbol reads a symbol: the one place where the state changes.
-func (s *Scanner) symbol(r rune, kind fold.Kind, at, end int, packed uint32) {
+func (s *Scanner) symbol(r rune, kind fold.Kind, at, end int, packed uint32, e extra) {
 	if s.record != nil {
-		*s.record = append(*s.record, glyph{r: r, kind: kind, script: uint8(packed & 3), gap: packed&gapBefore != 0})
+		*s.record = append(*s.record, glyph{r: r, kind: kind, script: uint8(packed & 3), gap: packed&gapBefore != 0, extra: e})
 		return
 	}
 	a := s.a
@@ -307,19 +428,26 @@ func (s *Scanner) symbol(r rune, kind fold.Kind, at, end int, packed uint32) {
 		if before < a.shallow {
 			if s.ring == nil {
 				s.ring = make([]uint32, ringSize(a.longest))
+				if a.profile != Default {
+					s.more = make([]extra, len(s.ring))
+				}
 			}
-			s.push(s.latest)
+			s.push(s.latest, s.extra)
 		}
-		s.push(packed)
+		s.push(packed, e)
 	}
-	s.latest = packed
+	s.latest, s.extra = packed, e
 	if a.nodes[s.st].meta&anyOutput != 0 {
 		s.outputs(end)
 	}
 }
 
-func (s *Scanner) push(packed uint32) {
-	s.ring[s.n&uint32(len(s.ring)-1)] = packed
+func (s *Scanner) push(packed uint32, e extra) {
+	i := s.n & uint32(len(s.ring)-1)
+	s.ring[i] = packed
+	if s.more != nil {
+		s.more[i] = e
+	}
 	s.n++
 }
 
@@ -360,6 +488,14 @@ func (s *Scanner) entry(back uint32) uint32 {
 		return s.latest
 	}
 	return s.ring[(s.n-back)&uint32(len(s.ring)-1)]
+}
+
+// extraOf is the extra of that symbol.
+func (s *Scanner) extraOf(back uint32) extra {
+	if back == 1 {
+		return s.extra
+	}
+	return s.more[(s.n-back)&uint32(len(s.more)-1)]
 }
 
 // end reads the end of the stream.

@@ -67,7 +67,7 @@ const (
 // many levels, has been read.
 func (v *view) address(p, i, levels int) {
 	step, street, numbered, building := 0, false, false, false
-	afterNumber := false
+	afterNumber, afterUnit := false, false
 	var last rune
 	end, gap := -1, 0
 	for range maxAddress {
@@ -75,6 +75,7 @@ func (v *view) address(p, i, levels int) {
 		if v.short {
 			return
 		}
+		unit := false
 		switch {
 		case r < 0:
 		case digit(r) >= 0 && (!isHan(r) || afterNumber):
@@ -83,8 +84,8 @@ func (v *view) address(p, i, levels int) {
 		case isHan(r):
 			gap = 0
 			switch {
-			case afterNumber && strings.ContainsRune(units, r) || last == '单' && r == '元':
-				numbered = true
+			case (afterNumber || afterUnit) && strings.ContainsRune(units, r) || last == '单' && r == '元':
+				numbered, unit = true, true
 				building = building || strings.ContainsRune(buildings, r)
 				step = 0
 				if levels >= 2 && (street || building) {
@@ -127,7 +128,7 @@ func (v *view) address(p, i, levels int) {
 		if r < 0 {
 			break
 		}
-		last = r
+		last, afterUnit = r, unit
 		i += n
 	}
 	if end < 0 || !numbered {

@@ -1,6 +1,7 @@
 package pii
 
 import (
+	"math/bits"
 	"time"
 	"unicode/utf8"
 
@@ -14,12 +15,16 @@ type Detector struct {
 	year int // nobody is born later
 	// hot has a bit for each rune of up to 16 bits at which something has to be
 	// looked at.
-	hot    [1 << 16 / 64]uint64
-	places map[[2]rune]bool // the first two runes of the name of a place
+	hot      runes
+	heads    runes            // first runes of places
+	places   map[[2]rune]bool // first two runes of places
+	families runes            // first runes of family names
 
 	words struct {
 		cards, ids, landlines, phones, orders, coordinates, companies, versions, hosts *words
-		passports, social, wechat, qq, names, addresses, secrets, socials, pins        *words
+		passports, social, wechat, qq, names, addresses, secrets, pins, links          *words
+
+		labels [256]bool // last bytes of the words and links before a number
 	}
 }
 
@@ -37,10 +42,10 @@ func New(types ...Type) *Detector {
 	d.learn()
 	for r := rune(0); r < 1<<16; r++ {
 		if digit(r) >= 0 || r < 0x80 && isAlnum(byte(r)) || r == '-' || r == '+' || r == ':' || r == '/' || r == '$' || upper(r) != 0 {
-			d.heat(r)
+			d.hot.add(r)
 		}
 		if d.on[Plate] && isPlateHead(r) || (d.on[Name] || d.on[Address]) && isLead(r) {
-			d.heat(r)
+			d.hot.add(r)
 		}
 	}
 	if d.on[Address] {
@@ -48,17 +53,26 @@ func New(types ...Type) *Detector {
 		for _, name := range placeNames() {
 			first, second := firstTwo(name)
 			d.places[[2]rune{first, second}] = true
-			d.heat(first)
+			d.heads.add(first)
+			d.hot.add(first)
 		}
+	}
+	for _, r := range families {
+		d.families.add(r)
+	}
+	for _, c := range compounds {
+		first, _ := firstTwo(c)
+		d.families.add(first)
 	}
 	return d
 }
 
-func (d *Detector) heat(r rune) { d.hot[r>>6] |= 1 << (r & 63) }
+// runes is a set of runes of up to 16 bits.
+type runes [1 << 16 / 64]uint64
 
-func (d *Detector) isHot(r rune) bool {
-	return uint32(r) >= 1<<16 || d.hot[r>>6]&(1<<(r&63)) != 0
-}
+func (s *runes) add(r rune) { s[r>>6] |= 1 << (r & 63) }
+
+func (s *runes) has(r rune) bool { return s[uint16(r)>>6]&(1<<(r&63)) != 0 && uint32(r) < 1<<16 }
 
 // memory is how many bytes before a value are looked at for words that say
 // what it is.
@@ -111,6 +125,11 @@ func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
 
 	p, lead := s.pos, s.lead
 	for p < len(v.b) {
+		if !lead && s.rest == noRest {
+			if p = s.d.skip(v.b, p); p == len(v.b) {
+				break
+			}
+		}
 		c := v.b[p]
 		var r rune
 		var n int
@@ -128,7 +147,7 @@ func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
 			}
 			r, n = utf8.DecodeRune(v.b[p:])
 		}
-		if !lead && s.rest == noRest && !s.d.isHot(r) {
+		if !lead && s.rest == noRest && (r >= 1<<16 && digit(r) < 0 || !s.d.hot.has(r) && r < 1<<16) {
 			p += n
 			continue
 		}
@@ -144,11 +163,9 @@ func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
 			s.pos, s.lead = p, lead
 			return found
 		}
-		for t := range count {
-			if v.hits&(1<<t) != 0 {
-				h := v.hit[t]
-				found = append(found, find.Span{Start: s.base + h.start, End: s.base + h.end, Rule: int(t)})
-			}
+		for hits := v.hits; hits != 0; hits &= hits - 1 {
+			t := bits.TrailingZeros32(hits)
+			found = append(found, find.Span{Start: s.base + v.hit[t].start, End: s.base + v.hit[t].end, Rule: t})
 		}
 		if next != noRest || s.rest != noRest {
 			// The pieces of a long secret follow each other without a gap.
@@ -163,6 +180,40 @@ func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
 	}
 	s.pos, s.lead = p, lead
 	return found
+}
+
+// skip passes over what nothing begins with: Chinese that means nothing here,
+// and what is inside a word or a number.
+func (d *Detector) skip(b []byte, p int) int {
+	for p < len(b) {
+		c := b[p]
+		switch {
+		case c < utf8.RuneSelf:
+			switch class := ascii[c]; {
+			case class&isLetter != 0:
+				if p == 0 || ascii[b[p-1]]&isLocal == 0 {
+					return p
+				}
+			case class&isDigit != 0:
+				if p == 0 || ascii[b[p-1]]&isDigit == 0 {
+					return p
+				}
+			case d.hot.has(rune(c)):
+				return p
+			}
+			p++
+		case c > 0xE0 && c < 0xF0 && p+2 < len(b):
+			c1, c2 := b[p+1], b[p+2]
+			r := uint16(c)<<12 | uint16(c1&0x3F)<<6 | uint16(c2&0x3F)
+			if (c1^0x80)|(c2^0x80) >= 0x40 || d.hot[r>>6]&(1<<(r&63)) != 0 {
+				return p
+			}
+			p += 3
+		default:
+			return p
+		}
+	}
+	return p
 }
 
 // look looks for everything that may begin with the rune r of n bytes at p.
@@ -191,6 +242,9 @@ func (v *view) look(p int, r rune, n int, lead bool) rest {
 			}
 		}
 		if ascii[c]&isDigit != 0 && v.startsNumber(p) {
+			if v.plainNumber(p) {
+				return noRest
+			}
 			v.numbers(p)
 			if on[GPS] {
 				v.coordinates(p)
@@ -212,7 +266,7 @@ func (v *view) look(p int, r rune, n int, lead bool) rest {
 	if on[Plate] && isPlateHead(r) {
 		v.plate(p, n)
 	}
-	if on[Address] {
+	if on[Address] && v.d.heads.has(r) {
 		v.place(p, r, n)
 	}
 	if lead {

@@ -38,10 +38,11 @@ const afterName = "的是在了有和与及也就都很不我你他她它们这�
 
 // name notes the name of a person that begins with r at p.
 func (v *view) name(p int, r rune) {
-	if !isHan(r) {
+	if !v.d.families.has(r) || !v.after(p, v.d.words.names) {
 		return
 	}
-	second, n2 := v.rune(p + len(string(r)))
+	n1 := utf8.RuneLen(r)
+	second, n2 := v.rune(p + n1)
 	if !isHan(second) {
 		return
 	}
@@ -51,10 +52,10 @@ func (v *view) name(p int, r rune) {
 			family = 2
 		}
 	}
-	if family == 1 && !strings.ContainsRune(families, r) || !v.after(p, v.d.words.names) {
+	if family == 1 && !strings.ContainsRune(families, r) {
 		return
 	}
-	i := p + len(string(r))
+	i := p + n1
 	if family == 2 {
 		i += n2
 	}

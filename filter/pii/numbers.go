@@ -29,6 +29,12 @@ type groups struct {
 func (g *groups) read(v *view, i int) bool {
 	first := g.n
 	for {
+		for i < len(v.b) && ascii[v.b[i]]&isDigit != 0 && g.n < maxDigits {
+			g.d[g.n] = v.b[i] - '0'
+			g.n++
+			i++
+			g.end = i
+		}
 		r, n := v.rune(i)
 		if d := digit(r); d >= 0 {
 			if g.n == maxDigits {
@@ -38,17 +44,17 @@ func (g *groups) read(v *view, i int) bool {
 			g.n++
 			i += n
 			g.end = i
-			if c := v.at(i); c < 0x80 {
-				continue
-			}
-			// Something invisible may follow.
-			if r, at, _ := v.visible(i); at > i && digit(r) >= 0 {
-				i = at
-			}
 			continue
 		}
+		if r < 0x80 || !isInvisible(r) {
+			g.next, g.at, g.width = r, i, n
+			break
+		}
 		g.next, g.at, g.width = v.visible(i)
-		break
+		if digit(g.next) < 0 || g.n == first {
+			break
+		}
+		i = g.at
 	}
 	if g.n == first {
 		return false
@@ -129,6 +135,47 @@ func (v *view) startsNumber(p int) bool {
 	return digit(r) < 0
 }
 
+// plainNumber reports whether the digits at p are too few or too many for any
+// value, and nothing follows that could go on with them. It looks in a hurry,
+// and may say no where the answer is yes.
+func (v *view) plainNumber(p int) bool {
+	i := p
+	for i < len(v.b) && i-p <= maxDigits && ascii[v.b[i]]&isDigit != 0 {
+		i++
+	}
+	if i+1 >= len(v.b) {
+		return false
+	}
+	first := v.b[p]
+	switch n := i - p; {
+	case n > maxDigits,
+		n == 10 && (first == '4' || first == '8' || first == '0'),
+		n == 11 && (first == '0' || first == '1' && v.b[p+1] >= '3'),
+		n == 12 && first == '0', n >= 13,
+		n >= 5 && v.mayBeLabelled(p):
+		return false
+	}
+	switch c := v.b[i]; c {
+	case ',', '\n', ';', '!', '?', '"', '\'', ']', '}', '=', '<', '>', '|', '&':
+		return true
+	case ' ':
+		c = v.b[i+1]
+		return ascii[c]&isLetter != 0
+	}
+	return false
+}
+
+// mayBeLabelled reports whether a word may stand before p that names a number.
+func (v *view) mayBeLabelled(p int) bool {
+	if p > 1 && (v.b[p-1] == ' ' || v.b[p-1] == '-') {
+		p--
+		if ascii[v.b[p-1]]&isDigit != 0 {
+			return false
+		}
+	}
+	return p > 0 && v.d.words.labels[v.b[p-1]]
+}
+
 // numbers looks for the values that begin with the number at p.
 func (v *view) numbers(p int) {
 	var g groups
@@ -147,7 +194,7 @@ func (v *view) numbers(p int) {
 	}
 	for {
 		v.check(p, prev, &g)
-		if v.short || !v.mayGrow(&g, inner) || !g.more(v) {
+		if v.short || separatorOf(g.next) == noSeparator || !v.mayGrow(&g, inner) || !g.more(v) {
 			return
 		}
 	}
@@ -160,6 +207,10 @@ func (v *view) mayGrow(g *groups, inner bool) bool {
 	}
 	if g.sizes[0] == 1 {
 		return !inner && g.singles() && g.lonely()
+	}
+	const first = 1<<2 | 1<<3 | 1<<4 | 1<<6 | 1<<7 | 1<<8 | 1<<14 | 1<<17 // sizes that shapes begin with
+	if first&(1<<g.sizes[0]) == 0 {
+		return false
 	}
 	d := g.d[:g.n]
 	on := &v.d.on
@@ -196,7 +247,7 @@ func (g *groups) lonely() bool {
 // check notes what the groups so far are.
 func (v *view) check(p int, prev rune, g *groups) {
 	on, d := &v.d.on, g.d[:g.n]
-	alone := g.singles() && g.n > 1
+	alone := g.n >= 11 && g.singles()
 	if alone {
 		// Only all of a row of digits is a value, not some of it.
 		if s := separatorOf(g.next); s != noSeparator {
@@ -245,7 +296,7 @@ func (v *view) check(p int, prev rune, g *groups) {
 	if on[BankCard] && g.n >= 13 && (one || alone || g.is(cardShapes)) && d[g.n-1] < 10 && luhn(d) {
 		v.bankCard(p, prev, g)
 	}
-	if one {
+	if one && g.n >= 5 && v.mayBeLabelled(p) {
 		v.labelledNumber(p, prev, g)
 	}
 }

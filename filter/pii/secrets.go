@@ -44,11 +44,15 @@ func (v *view) prefixed(p int) rest {
 	default:
 		return noRest
 	}
+	second := v.at(p + 1)
 next:
 	for k := range prefixes {
 		f := &prefixes[k]
-		for i := range len(f.text) {
-			if v.b[p] != f.text[0] || v.at(p+i) != f.text[i] {
+		if v.b[p] != f.text[0] || second != f.text[1] {
+			continue
+		}
+		for i := 2; i < len(f.text); i++ {
+			if v.at(p+i) != f.text[i] {
 				continue next
 			}
 		}

@@ -121,7 +121,7 @@ func (v *view) email(t *token) {
 	} else {
 		return
 	}
-	if string(v.b[t.start:t.end]) == "git" || v.b[t.end-1] == '.' {
+	if string(v.b[t.start:t.end]) == "git" || v.b[t.end-1] == '.' || v.inLogin(t.start) {
 		return
 	}
 	start := i
@@ -163,6 +163,18 @@ func (v *view) email(t *token) {
 		}
 	}
 	v.found(Email, t.start, end)
+}
+
+// inLogin reports whether what begins at p is the password of a login in a URL.
+func (v *view) inLogin(p int) bool {
+	if v.asciiBefore(p) != ':' {
+		return false
+	}
+	i := p - 1
+	for lo := max(0, p-memory); i > lo && ascii[v.b[i-1]]&isUserinfo != 0 && v.b[i-1] != ':'; {
+		i--
+	}
+	return i >= 3 && string(v.b[i-3:i]) == "://"
 }
 
 // isFileName reports whether what looks like a top-level domain is the end of

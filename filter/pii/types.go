@@ -31,15 +31,15 @@ type Kind struct {
 	Name      string // for configuration, such as "phone"
 	Chinese   string // what people call it
 	Sensitive bool   // what the law calls sensitive, or what opens doors
-	Suggested string // what to do with it where it would leave the house: allow, mask, mask-irreversible
+	Suggested string // what to do with it where it would leave the house: allow, mask, mask_irreversible
 	About     string // how it is told from what only looks like it
 }
 
 var kinds = [count]Kind{
-	IDCard:         {IDCard, "id_card", "身份证号", true, "mask-irreversible", "check digit, date of birth and region; 15 digits need a word before them"},
+	IDCard:         {IDCard, "id_card", "身份证号", true, "mask_irreversible", "check digit, date of birth and region; 15 digits need a word before them"},
 	Phone:          {Phone, "phone", "手机号", false, "mask", "1[3-9] and nine digits, 3-4-4 or in one; not after words such as 订单"},
 	Landline:       {Landline, "landline", "座机号", false, "mask", "area code and a separator, or a word before it"},
-	BankCard:       {BankCard, "bank_card", "银行卡号", true, "mask-irreversible", "check digit and issuer's range, or a word before it"},
+	BankCard:       {BankCard, "bank_card", "银行卡号", true, "mask_irreversible", "check digit and issuer's range, or a word before it"},
 	Passport:       {Passport, "passport", "护照和通行证号", true, "mask", "a word before it"},
 	SocialSecurity: {SocialSecurity, "social_security", "社保号", true, "mask", "a word before it"},
 	Plate:          {Plate, "plate", "车牌号", false, "mask", "the form of GA 36, and that of new energy cars"},
@@ -52,7 +52,7 @@ var kinds = [count]Kind{
 	IP:             {IP, "ip", "IP 地址", false, "mask", "its form; not versions, not this machine's own"},
 	MAC:            {MAC, "mac", "MAC 地址", false, "mask", "its form"},
 	Company:        {Company, "company", "统一社会信用代码", false, "allow", "check digit and region; 18 digits without a letter need a word before them"},
-	Secret:         {Secret, "secret", "密钥和口令", true, "mask-irreversible", "issuers' prefixes, JSON Web Tokens, private keys, logins in URLs, values after password= and the like"},
+	Secret:         {Secret, "secret", "密钥和口令", true, "mask_irreversible", "issuers' prefixes, JSON Web Tokens, private keys, logins in URLs, values after password= and the like"},
 }
 
 // Types lists all types, in their order.

@@ -16,8 +16,6 @@ type view struct {
 
 	hits uint32 // a bit by type
 	hit  [count]struct{ start, end int }
-
-	lower [memory]byte // for look-behind
 }
 
 // found notes a value. Of several of a type that begin at one position, the

@@ -1,25 +1,66 @@
 package pii
 
-// words are looked for before a value. They are in lower case and simplified or
-// traditional Chinese as people write them.
+// words are looked for before a value. They are in lower case, and in
+// simplified and traditional Chinese as people write them.
 type words struct {
-	list  []string
-	first [256]bool
-	max   int
+	last  [256]uint8 // which of the lists has the words that end with a byte; 0: none
+	lists [][]string
 }
 
 func newWords(list ...string) *words {
-	w := &words{list: list}
+	w := &words{lists: [][]string{nil}}
 	for _, s := range list {
-		w.first[s[0]] = true
-		w.max = max(w.max, len(s))
+		c := s[len(s)-1]
+		if w.last[c] == 0 {
+			w.last[c] = uint8(len(w.lists))
+			w.lists = append(w.lists, nil)
+		}
+		w.lists[w.last[c]] = append(w.lists[w.last[c]], s)
 	}
 	return w
+}
+
+// end returns the length of the longest of the words that text ends with, in
+// capitals or not, or 0. With bounds, a word of letters must not be the end of
+// a longer one.
+func (w *words) end(text []byte, bounds bool) int {
+	if len(text) == 0 {
+		return 0
+	}
+	k := w.last[lower(text[len(text)-1])]
+	if k == 0 {
+		return 0
+	}
+	longest := 0
+next:
+	for _, s := range w.lists[k] {
+		i := len(text) - len(s)
+		if i < 0 || len(s) <= longest {
+			continue
+		}
+		for j := range len(s) {
+			if lower(text[i+j]) != s[j] {
+				continue next
+			}
+		}
+		if !bounds || i == 0 || ascii[s[0]]&isLetter == 0 || ascii[text[i-1]]&isLetter == 0 {
+			longest = len(s)
+		}
+	}
+	return longest
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // learn makes the words that stand before values.
 func (d *Detector) learn() {
 	w := &d.words
+	w.links = newWords(":", "：", "=", "\"", "'", " ", "　", "(", ")", "（", "）", "[", "【", "】", "]", "“", "「", "`", "#", "*", "号码", "號碼", "号", "號", "码", "卡", "是", "为", "為", "叫", "到", "no.", "no", "number", "num", "id", "_", "-", ".", "\t")
 	w.cards = newWords("卡号", "银行卡", "信用卡", "储蓄卡", "借记卡", "工资卡", "银联", "卡片", "卡號", "銀行卡", "尾号", "bank card", "credit card", "debit card", "card", "visa", "mastercard", "unionpay")
 	w.ids = newWords("身份证", "身份證", "证件号", "證件號", "证号", "公民身份", "身份号", "sfz", "identity", "id card", "id number", "id no", "idcard", "id_card")
 	w.landlines = newWords("电话", "電話", "座机", "固话", "传真", "傳真", "热线", "致电", "拨打", "客服", "联系", "办公", "tel", "phone", "fax", "call", "hotline")
@@ -37,95 +78,54 @@ func (d *Detector) learn() {
 	w.addresses = newWords("地址", "住址", "家住", "住在", "现居", "居住在", "居住于", "居住地", "寄到", "寄往", "送到", "送货到", "户籍地", "位于")
 	w.secrets = newWords("password", "passwd", "passcode", "pwd", "passphrase", "secret", "secret_key", "secretkey", "secret-key", "client_secret", "access_key", "accesskey", "access-key", "access_token", "access-token", "accesstoken", "auth_token", "refresh_token", "refreshtoken", "api_key", "api-key", "apikey", "private_key", "token", "bearer", "authorization", "accountkey", "sharedaccesskey", "密码", "密碼", "口令", "密钥", "密鑰", "令牌", "pass")
 	w.pins = newWords("密码", "密碼", "口令", "password", "passwd", "pwd", "passcode", "pin")
+	for _, w := range []*words{w.links, w.qq, w.passports, w.social, w.pins} {
+		for c, k := range w.last {
+			if k > 0 {
+				d.words.labels[c] = true
+				if 'a' <= c && c <= 'z' {
+					d.words.labels[c-'a'+'A'] = true
+				}
+			}
+		}
+	}
 }
 
 // near reports whether one of the words stands before p in the same sentence,
 // with at most gap runes between.
 func (v *view) near(p int, w *words, gap int) bool {
-	from, runes := p, 0
 	lo := max(0, p-memory)
-	for i := p; i > lo && runes <= gap+16; {
+	for i, runes := p, 0; i > lo && runes <= gap; {
+		if w.end(v.b[lo:i], true) > 0 {
+			return true
+		}
 		r, n := v.before(p, i)
 		switch r {
 		case '。', '！', '？', '；', '\n', ';', '!', '?':
-			i = lo
-			continue
+			return false
 		}
 		i -= n
-		from = i
 		runes++
-	}
-	text := v.lower[:p-from]
-	lowerASCII(text, v.b[from:p])
-	// runes counts those between the word and p.
-	runes = 0
-	for i := len(text); i > 0 && runes <= gap; i-- {
-		if w.ends(text[:i]) {
-			return true
-		}
-		if text[i-1]&0xC0 != 0x80 {
-			runes++
-		}
 	}
 	return false
 }
+
+// maxLinks is how many links may stand between a word and its value.
+const maxLinks = 12
 
 // after reports whether one of the words stands before p, with nothing between
 // but what links a name and its value: colons, quotes, 号码是, No. and the like.
 func (v *view) after(p int, w *words) bool {
-	from := max(0, p-96)
-	text := v.lower[:p-from]
-	lowerASCII(text, v.b[from:p])
-	for range 12 {
-		if w.ends(text) {
+	lo := max(0, p-memory)
+	i := p
+	for range maxLinks {
+		if w.end(v.b[lo:i], true) > 0 {
 			return true
 		}
-		n := linkEnd(text)
+		n := v.d.words.links.end(v.b[lo:i], false)
 		if n == 0 {
 			return false
 		}
-		text = text[:len(text)-n]
+		i -= n
 	}
 	return false
-}
-
-// ends reports whether text ends with one of the words. A word of letters must
-// not be the end of a longer one.
-func (w *words) ends(text []byte) bool {
-	for i := len(text) - 1; i >= max(0, len(text)-w.max); i-- {
-		if !w.first[text[i]] {
-			continue
-		}
-		for _, s := range w.list {
-			if string(text[i:]) == s && (text[i] >= 0x80 || i == 0 || ascii[text[i-1]]&isLetter == 0 || ascii[text[i]]&isLetter == 0) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// links stand between a name and its value.
-var links = [...]string{":", "：", "=", "\"", "'", " ", "　", "(", ")", "（", "）", "[", "【", "】", "]", "“", "「", "`", "#", "*", "号码", "號碼", "号", "號", "码", "卡", "是", "为", "為", "叫", "到", "no.", "no", "number", "num", "id", "_", "-", ".", "\t"}
-
-func linkEnd(text []byte) int {
-	if len(text) == 0 {
-		return 0
-	}
-	c := text[len(text)-1]
-	for _, s := range links {
-		if s[len(s)-1] == c && len(s) <= len(text) && string(text[len(text)-len(s):]) == s {
-			return len(s)
-		}
-	}
-	return 0
-}
-
-func lowerASCII(dst, src []byte) {
-	for i, c := range src {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst[i] = c
-	}
 }

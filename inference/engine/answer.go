@@ -20,12 +20,18 @@ func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, erro
 			parser:  e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened, Eager: j.forced}),
 		}
 	}
+	waiting := newWaiting(j)
+	defer waiting.stop()
 	for open := len(choices); open > 0; {
 		var s step
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-waiting.tick():
+			waiting.tell()
+			continue
 		case s = <-j.out.ring:
+			waiting.stop()
 		}
 		c := choices[s.choice]
 		if c.ended {

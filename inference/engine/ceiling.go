@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
@@ -15,6 +16,8 @@ type Ceiling struct {
 	model llama.Model
 	loop  *loop // its context, batch and threads; it does not run
 	draws *rand.Rand
+
+	sampler sampler
 }
 
 // A CeilingRound is one measurement.
@@ -72,6 +75,8 @@ func (c *Ceiling) Measure(streams, in, out int) (CeilingRound, error) {
 	if err := llama.MemoryClear(l.mem, false); err != nil {
 		return r, err
 	}
+	runtime.LockOSThread() // as the loop does
+	defer runtime.UnlockOSThread()
 	next := make([]llama.Token, streams)
 	begin := time.Now()
 	// All prompts, packed into as few batches as the loop's would need.
@@ -126,7 +131,8 @@ func (c *Ceiling) step(rows []int, next []llama.Token) error {
 		if err != nil || logits == nil {
 			return fmt.Errorf("no logits for row %d of %d: %v", i, len(rows), err)
 		}
-		next[s] = argmax(logits)
+		c.sampler.look(logits)
+		next[s] = c.sampler.best(logits)
 	}
 	if len(rows) == 0 {
 		llama.Synchronize(l.ctx)

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"iter"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 
@@ -81,22 +82,42 @@ func (c *constraint) clone() *constraint {
 	return &own
 }
 
-// allows returns what the sampler asks of each token, or nil while all are
-// allowed.
-func (c *constraint) allows(v *vocab) func(llama.Token) bool {
+// rule returns which tokens may come next, or nil while all may.
+func (c *constraint) rule(v *vocab) rule {
 	if c == nil || c.after != "" {
 		return nil
 	}
-	return func(token llama.Token) bool {
-		if v.eog[token] {
-			return c.state.Done()
+	return &going{c.state, v}
+}
+
+// A going is a grammar that has come to some state: the rule of what goes on.
+type going struct {
+	state grammar.State
+	vocab *vocab
+}
+
+func (g *going) allows(token llama.Token) bool {
+	if g.vocab.eog[token] {
+		return g.state.Done()
+	}
+	piece := g.vocab.pieces[token]
+	if len(piece) == 0 {
+		return false // a control token would end nothing and say nothing
+	}
+	_, ok := g.state.Accept(piece)
+	return ok
+}
+
+func (g *going) all() iter.Seq[llama.Token] {
+	return func(yield func(llama.Token) bool) {
+		if g.state.Done() {
+			for token, end := range g.vocab.eog {
+				if end && !yield(llama.Token(token)) {
+					return
+				}
+			}
 		}
-		piece := v.pieces[token]
-		if len(piece) == 0 {
-			return false // a control token would end nothing and say nothing
-		}
-		_, ok := c.state.Accept(piece)
-		return ok
+		g.vocab.spelling().walk(g.state, yield)
 	}
 }
 

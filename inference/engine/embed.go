@@ -16,6 +16,7 @@ import (
 // Embed returns vectors of the length 1. A model that was made to chat gives
 // the mean of what it makes of the tokens.
 func (e *Engine) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
+	defer e.hold(req.Model)()
 	adapter, err := e.adapter(req.Model)
 	switch {
 	case err != nil:
@@ -113,6 +114,7 @@ func (e *Engine) tooLong(tokens, param string) error {
 
 // Rerank scores documents with a model that was made for it.
 func (e *Engine) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
+	defer e.hold(req.Model)()
 	adapter, err := e.adapter(req.Model)
 	switch {
 	case err != nil:

@@ -60,6 +60,7 @@ type embedder struct {
 	only     bool // the model does not chat
 
 	inbox   chan *embedJob
+	chores  chan func() // what others want done
 	quit    chan struct{}
 	done    chan struct{} // closed when the goroutine has ended
 	pending atomic.Int64
@@ -99,7 +100,7 @@ type place struct {
 func newEmbedder(model llama.Model, adapters []llama.AdapterLora, o load.Options, threads, window int) *embedder {
 	m := &embedder{
 		model: model, adapters: adapters, options: o, threads: threads, window: window, pooling: poolingOf(model), only: embedsOnly(model),
-		inbox: make(chan *embedJob), quit: make(chan struct{}), done: make(chan struct{}),
+		inbox: make(chan *embedJob), chores: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	m.width = int(llama.ModelNEmbdOut(model))
 	if m.pooling == llama.PoolingTypeRank {
@@ -149,7 +150,7 @@ func embedsOnly(model llama.Model) bool {
 // noLoop returns the loop of a model that does not chat. It takes nothing, and
 // waits for its end.
 func noLoop() *loop {
-	return &loop{quit: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}), tree: newPrefixTree()}
+	return &loop{chores: make(chan func()), quit: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}), tree: newPrefixTree()}
 }
 
 // warmUp computes one token, so that a model that cannot is known at once.
@@ -253,6 +254,8 @@ func (m *embedder) receive() bool {
 		select {
 		case j := <-m.inbox:
 			m.jobs = append(m.jobs, j)
+		case chore := <-m.chores:
+			chore()
 		case <-m.quit:
 			return false
 		case <-rest.C:
@@ -263,6 +266,8 @@ func (m *embedder) receive() bool {
 		select {
 		case j := <-m.inbox:
 			m.jobs = append(m.jobs, j)
+		case chore := <-m.chores:
+			chore()
 		case <-m.quit:
 			return false
 		default:
@@ -469,13 +474,9 @@ func (m *embedder) choose(adapter int) error {
 	if adapter == m.active {
 		return nil
 	}
-	scales := make([]float32, len(m.adapters))
-	if adapter > 0 {
-		scales[adapter-1] = 1
-	}
-	if ret := llama.SetAdaptersLora(m.ctx, m.adapters, scales); ret != 0 {
+	if err := turnOn(m.ctx, m.adapters, adapter); err != nil {
 		m.free()
-		return fmt.Errorf("llama_set_adapters_lora returned %d", ret)
+		return err
 	}
 	m.active = adapter
 	return nil

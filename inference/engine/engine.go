@@ -3,12 +3,14 @@ package engine
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
@@ -31,6 +33,10 @@ type Config struct {
 
 	load.Options // the KV cache, and what lies on GPUs
 
+	// TemplateKwargs is what requests may give to the chat template, by name,
+	// with the defaults as JSON: true or false, whole numbers, texts.
+	TemplateKwargs map[string]json.RawMessage
+
 	// Observe is called once for each model that is served, by its id, and
 	// returns who is told what that model does. nil: nobody is.
 	Observe func(model string) watch.Observer
@@ -48,9 +54,12 @@ type Engine struct {
 	prompts  *renderer
 	dialect  dialect.Dialect
 	defaults sampling
-	adapters []string // names, sorted; the loop knows adapter i as i+1
-	window   int      // tokens of each sequence
-	sharing  bool     // prefixes, between all principals
+	shelf    *shelf // of adapters; the loop knows them by their numbers
+	observe  func(model string) watch.Observer
+	changing sync.Mutex // held while an adapter comes or goes
+	kwargs   kwargs
+	window   int  // tokens of each sequence
+	sharing  bool // prefixes, between all principals
 	loop     *loop
 	embed    *embedder
 	file     string // the model's
@@ -77,7 +86,7 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Slots < 1 || cfg.Slots > maxSequences {
 		return nil, fmt.Errorf("slots must be 1 to %d, not %d", maxSequences, cfg.Slots)
 	}
-	e := &Engine{name: cfg.Name, created: time.Now().Unix(), file: cfg.Model, sharing: cfg.SharePrefixes == load.ShareAll}
+	e := &Engine{name: cfg.Name, created: time.Now().Unix(), file: cfg.Model, sharing: cfg.SharePrefixes == load.ShareAll, kwargs: cfg.TemplateKwargs}
 	var err error
 	devices := Devices()
 	if err := CheckDevices(cfg.Options, devices); err != nil {
@@ -100,13 +109,14 @@ func Open(cfg Config) (*Engine, error) {
 	e.vocab.speak(e.dialect.Tags())
 
 	var adapters []llama.AdapterLora
+	e.shelf, e.observe = newShelf(slices.Sorted(maps.Keys(cfg.Adapters))), cfg.Observe
 	for _, name := range slices.Sorted(maps.Keys(cfg.Adapters)) {
 		path := cfg.Adapters[name]
 		adapter, err := llama.AdapterLoraInit(e.model, path)
 		if err != nil || adapter == 0 {
 			return nil, fmt.Errorf("llama.cpp cannot load the adapter %s for %s; the lines above say why", path, cfg.Model)
 		}
-		adapters, e.adapters = append(adapters, adapter), append(e.adapters, name)
+		adapters = append(adapters, adapter)
 	}
 
 	e.window = cfg.Context
@@ -151,7 +161,7 @@ func Open(cfg Config) (*Engine, error) {
 		Context:   e.window,
 		Slots:     cfg.Slots,
 		SizeBytes: int64(llama.ModelSize(e.model)),
-		Adapters:  e.adapters,
+		Adapters:  e.shelf.names(),
 		LoadTime:  time.Since(begin),
 	}
 	go e.loop.run()
@@ -186,7 +196,7 @@ func (e *Engine) Load() (running, waiting int) {
 func (e *Engine) Models() []chat.ModelInfo {
 	info := chat.ModelInfo{ID: e.name, Created: e.created, OwnedBy: "local", Context: e.window}
 	list := []chat.ModelInfo{info}
-	for _, a := range e.adapters {
+	for _, a := range e.shelf.names() {
 		info.ID = e.name + ":" + a
 		list = append(list, info)
 	}
@@ -200,7 +210,17 @@ func (e *Engine) Resolve(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return e.Models()[i].ID, nil
+	if i == 0 {
+		return e.name, nil
+	}
+	return name, nil
+}
+
+// hold keeps the adapter that a model name asks for from being unloaded until
+// it is let go of.
+func (e *Engine) hold(name string) (let func()) {
+	_, adapter, _ := strings.Cut(name, ":")
+	return e.shelf.hold(adapter)
 }
 
 // adapter returns the loop's number of the adapter that a model name asks for;
@@ -210,8 +230,8 @@ func (e *Engine) adapter(name string) (int, error) {
 		return 0, nil
 	}
 	if a, ok := strings.CutPrefix(name, e.name+":"); ok {
-		if i := slices.Index(e.adapters, a); i >= 0 {
-			return i + 1, nil
+		if n := e.shelf.find(a); n > 0 {
+			return n, nil
 		}
 	}
 	var names []string
@@ -230,6 +250,7 @@ func (e *Engine) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 		arrived := time.Now()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(errLeft) // on break, return and panic alike
+		defer e.hold(req.Model)()
 		j, err := e.prepare(ctx, req)
 		if err == nil {
 			err = e.loop.submit(ctx, j.sequences(ctx, arrived))
@@ -256,11 +277,12 @@ type job struct {
 
 	principal string
 	priority  int
-	budget   int         // most tokens of each choice
-	report   int         // see sequence
-	limits   *constraint // of the text; nil: none
-	think    *thinking   // of the reasoning; nil: none
-	out      *output
+	waiting   func(position, length int) // of the request; nil: nobody asks
+	budget    int                        // most tokens of each choice
+	report    int                        // see sequence
+	limits    *constraint                // of the text; nil: none
+	think     *thinking                  // of the reasoning; nil: none
+	out       *output
 
 	// end ends a choice that is whole, which the loop may not know: a stop
 	// string is its reader's business.
@@ -280,7 +302,7 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 		return nil, err
 	}
 	j := &job{stop: req.Stop, tools: choice.Allows(req.Tools), report: -1, out: newOutput(max(req.N, 1))}
-	j.principal, j.priority = req.Principal, req.Priority
+	j.principal, j.priority, j.waiting = req.Principal, req.Priority, req.Waiting
 	if !e.sharing {
 		j.key.salt = req.Principal
 	}
@@ -296,11 +318,17 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	if req.LogProbs {
 		j.report = req.TopLogProbs
 	}
-	effort := req.ReasoningEffort
-	if req.Format != nil || req.ThinkingBudget != nil && *req.ThinkingBudget == 0 {
+	effort, given := req.ReasoningEffort, req.Extra[kwargsField]
+	more, err := e.kwargs.with(given)
+	if err != nil {
+		return nil, err
+	}
+	if saysThinking(given) {
+		// It says so itself.
+	} else if req.Format != nil || req.ThinkingBudget != nil && *req.ThinkingBudget == 0 {
 		effort = cmp.Or(effort, "none") // what is asked for is the form
 	}
-	segments, text, err := e.prompts.render(req.Messages, j.tools, effort)
+	segments, text, err := e.prompts.render(req.Messages, j.tools, effort, more)
 	if err != nil {
 		return nil, err
 	}

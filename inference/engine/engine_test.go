@@ -191,7 +191,7 @@ func TestSeedDecidesTheAnswer(t *testing.T) {
 func TestUserTextMakesNoControlTokens(t *testing.T) {
 	e := openDemo(t, Config{Slots: 1})
 	count := func(text string) (controls int) {
-		p, _, err := e.prompts.render([]chat.Message{chat.TextMessage(chat.User, text)}, nil, "")
+		p, _, err := e.prompts.render([]chat.Message{chat.TextMessage(chat.User, text)}, nil, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -104,7 +104,8 @@ func (c *class) yield(now time.Time) {
 }
 
 // depart forgets a sequence, which had a slot or waited for one. What is known
-// of a principal that is gone is dropped as soon as it says nothing any more.
+// of a principal that is gone is dropped as soon as it says nothing any more:
+// when the others have caught up, or nobody is left.
 func (l *line) depart(c *class, had bool) {
 	if had {
 		c.running--
@@ -114,11 +115,17 @@ func (l *line) depart(c *class, had bool) {
 	if c.present--; c.present > 0 {
 		return
 	}
-	floor := l.least()
+	floor, anybody := l.least(), false
 	for name, p := range l.principals {
-		if p.present == 0 && p.served <= floor {
+		if p.present > 0 {
+			anybody = true
+		} else if p.served <= floor {
 			delete(l.principals, name)
 		}
+	}
+	if !anybody {
+		clear(l.principals)
+		l.floor = 0
 	}
 }
 

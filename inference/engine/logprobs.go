@@ -2,10 +2,12 @@ package engine
 
 import (
 	"math"
+	"slices"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"bendi/chat"
+	"bendi/inference/engine/scan"
 )
 
 // logprobs are the log probabilities of a drawn token and of the likeliest
@@ -22,11 +24,12 @@ type tokenLog struct {
 }
 
 func newLogprobs(logits []float32, token llama.Token, top int) *logprobs {
-	best := logits[argmax(logits)]
-	norm := float64(best) + math.Log(expSum(logits, best))
+	var s sampler
+	s.look(logits)
+	best := slices.Max(s.peaks)
+	norm := float64(best) + math.Log(scan.SumExp(logits, best, 1))
 	lp := &logprobs{token: tokenLog{token, float64(logits[token]) - norm}}
 	if top > 0 {
-		var s sampler
 		s.top(logits, top)
 		for _, c := range s.cand {
 			lp.top = append(lp.top, tokenLog{c.token, float64(c.logit) - norm})

@@ -59,6 +59,7 @@ type loop struct {
 
 	queue   int // most sequences waiting
 	inbox   chan []*sequence
+	chores  chan func() // what others want done between two steps
 	quit    chan struct{}
 	closing sync.Once
 	gate    sync.RWMutex  // held for reading by whoever submits
@@ -130,8 +131,8 @@ func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 		// A recurrent state is one of the whole sequence, and a sliding window
 		// forgets its beginning: neither can serve another prompt.
 		sharing: !llama.ModelIsRecurrent(model) && !llama.ModelIsHybrid(model) && llama.ModelNSWA(model) == 0,
-		inbox:   make(chan []*sequence, cfg.slots),
-		quit:    make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
+		inbox:   make(chan []*sequence, cfg.slots), chores: make(chan func()),
+		quit: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
 		tree: newPrefixTree(), line: newLine(),
 	}
 	// Without a pool of its own ggml starts threads for every graph.
@@ -251,6 +252,8 @@ func (l *loop) receive() bool {
 			select {
 			case seqs := <-l.inbox:
 				l.enqueue(seqs)
+			case chore := <-l.chores:
+				chore()
 			case <-l.quit:
 				return false
 			}
@@ -259,6 +262,8 @@ func (l *loop) receive() bool {
 		select {
 		case seqs := <-l.inbox:
 			l.enqueue(seqs)
+		case chore := <-l.chores:
+			chore()
 		case <-l.quit:
 			return false
 		default:
@@ -461,8 +466,8 @@ func (l *loop) build() bool {
 	room, paced := prefillChunk, l.pace.budget(len(answered), len(prompts))
 	for _, s := range prompts {
 		n := min(room, s.pending())
-		disturbs := disturbs(s, answered)
-		if disturbs {
+		slowly := disturbs(s, answered)
+		if slowly {
 			n = min(n, paced)
 		}
 		if n == 0 {
@@ -472,7 +477,7 @@ func (l *loop) build() bool {
 			continue // until another ends
 		}
 		l.feed(s, n)
-		if room -= n; disturbs {
+		if room -= n; slowly {
 			paced -= n
 		}
 	}
@@ -563,12 +568,8 @@ func (l *loop) chooseAdapter() bool {
 	case next < 0:
 		return false
 	}
-	scales := make([]float32, len(l.adapters)) // 0 turns an adapter off
-	if next > 0 {
-		scales[next-1] = 1
-	}
-	if ret := llama.SetAdaptersLora(l.ctx, l.adapters, scales); ret != 0 {
-		l.err = fmt.Errorf("llama_set_adapters_lora returned %d", ret)
+	if err := turnOn(l.ctx, l.adapters, next); err != nil {
+		l.err = err
 		return false
 	}
 	l.active, l.steps = next, 1
@@ -654,7 +655,7 @@ const parallelLogits = 64 << 10
 func (l *loop) drawOne(s *sequence, logits []float32) drawn {
 	token, ok := s.think.forced()
 	if !ok {
-		token, ok = s.sampler.sample(logits, s.limits.allows(l.vocab))
+		token, ok = s.sampler.sample(logits, s.limits.rule(l.vocab))
 	}
 	if !ok {
 		return drawn{err: chat.Errorf(chat.Internal, "no token of the vocabulary goes on with what the response_format or grammar asks for")}

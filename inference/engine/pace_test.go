@@ -7,15 +7,15 @@ import (
 
 func TestPace(t *testing.T) {
 	var p pace
-	if got := p.budget(4, 1); got != prefillChunk/4 {
-		t.Errorf("before it has learnt anything it takes %d tokens, want %d", got, prefillChunk/4)
+	if got := p.budget(4, 1); got != 2*prefillLeast {
+		t.Errorf("before it has learnt anything it takes %d tokens, want %d", got, 2*prefillLeast)
 	}
 	for range 50 {
 		p.note(20*time.Millisecond, 4, 0)                        // a step without a prompt
 		p.note(20*time.Millisecond+100*time.Millisecond, 4, 100) // 1 ms for each token
 	}
-	if got := p.budget(4, 1); got < 8 || got > 16 {
-		t.Errorf("it takes %d tokens, want about 10, or the least of %d", got, prefillLeast)
+	if got, want := p.budget(4, 1), int(prefillShare*20); got < want-1 || got > want+1 {
+		t.Errorf("it takes %d tokens, want about %d", got, want)
 	}
 	if got := p.budget(0, 1); got != prefillChunk {
 		t.Errorf("with nobody to disturb it takes %d tokens, want %d", got, prefillChunk)

@@ -59,10 +59,10 @@ func newRenderer(source string, v *vocab) (*renderer, error) {
 
 // render returns the prompt of a conversation, up to where the assistant is
 // about to speak, as segments and as the text they come from.
-func (r *renderer) render(messages []chat.Message, tools []chat.Tool, effort string) (p prompt, text string, err error) {
+func (r *renderer) render(messages []chat.Message, tools []chat.Tool, effort string, more kwargs) (p prompt, text string, err error) {
 	in := dialect.Input{
 		Messages: messages, Tools: tools, Shield: r.shield.Replace,
-		Generate: true, BOS: r.bos, EOS: r.eos, Now: time.Now(),
+		Generate: true, BOS: r.bos, EOS: r.eos, Now: time.Now(), Extra: more,
 	}
 	switch effort {
 	case "":

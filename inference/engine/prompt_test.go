@@ -33,7 +33,7 @@ func TestRender(t *testing.T) {
 		chat.TextMessage(chat.Assistant, "您好!"),
 		chat.TextMessage(chat.System, "用中文。"),
 		{Role: chat.User, Content: []chat.Part{{Kind: chat.TextPart, Text: "再"}, {Kind: chat.TextPart, Text: "见"}}},
-	}, nil, "")
+	}, nil, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestRender(t *testing.T) {
 
 func TestTemplateThatRefusesIsTheClientsFault(t *testing.T) {
 	r := newTestRenderer(t, `{{ raise_exception("roles must alternate: " + messages[0].content) }}`)
-	_, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, "秘密")}, nil, "")
+	_, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, "秘密")}, nil, "", nil)
 	e, ok := errors.AsType[*chat.Error](err)
 	if !ok || e.Kind != chat.Invalid {
 		t.Fatalf("got %v", err)
@@ -80,12 +80,12 @@ func FuzzUserCannotWriteControlTokens(f *testing.F) {
 		}
 		return n
 	}
-	empty, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, "")}, nil, "")
+	empty, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, "")}, nil, "", nil)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		p, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, text)}, nil, "")
+		p, _, err := r.render([]chat.Message{chat.TextMessage(chat.User, text)}, nil, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,11 +2,14 @@ package engine
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"bendi/inference/engine/scan"
 )
 
 // A candidate is a token that may come next.
@@ -25,7 +28,10 @@ type sampler struct {
 	seen   []llama.Token // the prompt and what was drawn, where something looks back
 	mu     float64       // mirostat's bound on the surprise, in bits
 	cand   []candidate   // scratch
-	logits []float32     // scratch: a copy, where logits have to be changed
+	peaks  []float32     // scratch: of the logits that are drawn from
+	order  []float32     // scratch
+	masses []float64     // scratch
+	undo   []candidate   // logits as they were before they were changed
 }
 
 func newSampler(s sampling, prompt []llama.Token) *sampler {
@@ -40,16 +46,26 @@ func (s sampling) looksBack() bool {
 	return s.frequency != 0 || s.presence != 0 || s.repeat != 1 && s.repeat != 0 || s.dry.Multiplier != 0
 }
 
+// A rule says which tokens may come next.
+type rule interface {
+	allows(llama.Token) bool
+	// all are the tokens that it allows, which takes less time than to ask for
+	// each of the vocabulary.
+	all() iter.Seq[llama.Token]
+}
+
 // sample draws the next token from the logits of the whole vocabulary, which
-// it only reads. Where allowed is not nil, only a token that it allows is
+// it leaves as they are. Where there is a rule, only a token that it allows is
 // drawn; ok is false when it allows none.
-func (s *sampler) sample(logits []float32, allowed func(llama.Token) bool) (token llama.Token, ok bool) {
-	logits = s.adjust(logits)
+func (s *sampler) sample(logits []float32, only rule) (token llama.Token, ok bool) {
+	s.adjust(logits)
+	defer s.restore(logits)
+	s.look(logits)
 	token = s.draw(logits)
-	if allowed != nil && !allowed(token) {
+	if only != nil && !only.allows(token) {
 		// What was drawn first would have been kept, so that a constraint the
 		// model keeps to by itself costs one check and changes nothing.
-		if token, ok = s.drawAllowed(logits, allowed); !ok {
+		if token, ok = s.drawAllowed(logits, only); !ok {
 			return 0, false
 		}
 	}
@@ -61,13 +77,16 @@ func (s *sampler) sample(logits []float32, allowed func(llama.Token) bool) (toke
 
 // drawAllowed draws among the tokens that are allowed. Most often some of the
 // likeliest are; the whole vocabulary is looked at last.
-func (s *sampler) drawAllowed(logits []float32, allowed func(llama.Token) bool) (llama.Token, bool) {
+func (s *sampler) drawAllowed(logits []float32, only rule) (llama.Token, bool) {
 	const likely = 256
+	if s.topNSigma > 0 {
+		s.look(logits) // draw has looked at others
+	}
 	s.top(logits, likely)
-	s.cand = slices.DeleteFunc(s.cand, func(c candidate) bool { return !allowed(c.token) })
+	s.cand = slices.DeleteFunc(s.cand, func(c candidate) bool { return !only.allows(c.token) })
 	if len(s.cand) == 0 {
-		for i, l := range logits {
-			if token := llama.Token(i); l > float32(math.Inf(-1)) && allowed(token) {
+		for token := range only.all() {
+			if l := logits[token]; l > float32(math.Inf(-1)) {
 				s.cand = append(s.cand, candidate{token: token, logit: l})
 			}
 		}
@@ -87,20 +106,33 @@ func (s *sampler) drawAllowed(logits []float32, allowed func(llama.Token) bool) 
 	return s.pick(), true
 }
 
-// adjust applies what changes logits. It returns them in another place where
-// it changes any.
-func (s *sampler) adjust(logits []float32) []float32 {
-	if len(s.bias) == 0 && len(s.seen) == 0 {
-		return logits
-	}
-	s.logits = append(s.logits[:0], logits...)
+// adjust applies what changes logits, in place: few are, and a copy of all
+// would take longer than to look at all.
+func (s *sampler) adjust(logits []float32) {
 	for token, bias := range s.bias {
-		s.logits[token] += float32(bias)
+		s.change(logits, token, logits[token]+float32(bias))
 	}
-	s.penalize()
-	s.dontRepeat()
-	return s.logits
+	if len(s.seen) > 0 {
+		s.penalize(logits)
+		s.dontRepeat(logits)
+	}
 }
+
+func (s *sampler) change(logits []float32, token llama.Token, to float32) {
+	s.undo = append(s.undo, candidate{token: token, logit: logits[token]})
+	logits[token] = to
+}
+
+// restore takes back what adjust has changed.
+func (s *sampler) restore(logits []float32) {
+	for _, c := range slices.Backward(s.undo) {
+		logits[c.token] = c.logit
+	}
+	s.undo = s.undo[:0]
+}
+
+// look finds the peaks of the logits that are about to be drawn from.
+func (s *sampler) look(x []float32) { s.peaks = scan.Peaks(s.peaks[:0], x) }
 
 func lastOf(tokens []llama.Token, n int) []llama.Token {
 	if n < 0 {
@@ -109,7 +141,7 @@ func lastOf(tokens []llama.Token, n int) []llama.Token {
 	return tokens[max(0, len(tokens)-n):]
 }
 
-func (s *sampler) penalize() {
+func (s *sampler) penalize(logits []float32) {
 	if s.frequency == 0 && s.presence == 0 && s.repeat == 1 {
 		return
 	}
@@ -118,20 +150,20 @@ func (s *sampler) penalize() {
 		counts[token]++
 	}
 	for token, n := range counts {
-		l := float64(s.logits[token])
+		l := float64(logits[token])
 		if l > 0 {
 			l /= s.repeat
 		} else {
 			l *= s.repeat
 		}
-		s.logits[token] = float32(l - float64(n)*s.frequency - s.presence)
+		s.change(logits, token, float32(l-float64(n)*s.frequency-s.presence))
 	}
 }
 
 // dontRepeat is DRY: for every earlier place whose last tokens are the last
 // tokens of now, the token that followed there is made less likely, the more
 // the longer the match.
-func (s *sampler) dontRepeat() {
+func (s *sampler) dontRepeat(logits []float32) {
 	if s.dry.Multiplier == 0 {
 		return
 	}
@@ -148,20 +180,21 @@ func (s *sampler) dontRepeat() {
 	}
 	for token, n := range matched {
 		if n >= s.dry.AllowedLength {
-			s.logits[token] -= float32(s.dry.Multiplier * math.Pow(s.dry.Base, float64(n-s.dry.AllowedLength)))
+			s.change(logits, token, logits[token]-float32(s.dry.Multiplier*math.Pow(s.dry.Base, float64(n-s.dry.AllowedLength))))
 		}
 	}
 }
 
 func (s *sampler) draw(logits []float32) llama.Token {
 	if s.temperature <= 0 || s.topK == 1 {
-		return argmax(logits)
+		return s.best(logits)
 	}
 	if s.mirostat.Tau > 0 {
 		return s.drawMirostat(logits)
 	}
 	if s.topNSigma > 0 {
 		logits = s.withinSigma(logits)
+		s.look(logits)
 	}
 	switch {
 	case s.topK > 0:
@@ -176,7 +209,7 @@ func (s *sampler) draw(logits []float32) llama.Token {
 		s.shortlist(logits)
 	}
 	if len(s.cand) == 0 { // nothing but NaN and -Inf
-		return argmax(logits)
+		return s.best(logits)
 	}
 	s.cut()
 	return s.pick()
@@ -244,27 +277,34 @@ func (s *sampler) pick() llama.Token {
 	return s.cand[len(s.cand)-1].token
 }
 
-// drawAny draws from the whole distribution, which needs no order.
-func (s *sampler) drawAny(logits []float32) llama.Token {
-	best := logits[argmax(logits)]
-	weight := func(l float32) float64 {
-		d := float64(l-best) / s.temperature
-		if !(d > -40) { // NaN too; e^d is lost in the sum
-			return 0
-		}
-		return math.Exp(d)
-	}
+// drawAny draws from the whole distribution, which needs no order: first one of
+// its parts, by their masses, then a token of that.
+func (s *sampler) drawAny(x []float32) llama.Token {
+	const part = 16 * scan.Block
+	best, scale := slices.Max(s.peaks), float32(1/s.temperature)
 	sum := 0.0
-	for _, l := range logits {
-		sum += weight(l)
+	s.masses = s.masses[:0]
+	for some := range slices.Chunk(x, part) {
+		s.masses = append(s.masses, scan.SumExp(some, best, scale))
+		sum += s.masses[len(s.masses)-1]
 	}
 	at := s.rng.Float64() * sum
-	for i, l := range logits {
-		if at -= weight(l); at < 0 {
-			return llama.Token(i)
+	for i, mass := range s.masses {
+		if at >= mass {
+			at -= mass
+			continue
 		}
+		for j, l := range x[i*part : min((i+1)*part, len(x))] {
+			if l != l {
+				continue
+			}
+			if at -= math.Exp(float64(l-best) / s.temperature); at < 0 {
+				return llama.Token(i*part + j)
+			}
+		}
+		at = 0 // by rounding; the next will do
 	}
-	return argmax(logits)
+	return s.best(x)
 }
 
 // drawMirostat is version 2 of the algorithm: tokens that would surprise by
@@ -272,7 +312,7 @@ func (s *sampler) drawAny(logits []float32) llama.Token {
 func (s *sampler) drawMirostat(logits []float32) llama.Token {
 	s.top(logits, len(logits))
 	if len(s.cand) == 0 {
-		return argmax(logits)
+		return s.best(logits)
 	}
 	s.normalize(s.mass(s.temperature), s.temperature)
 	for i, c := range s.cand {
@@ -315,10 +355,10 @@ func (s *sampler) withinSigma(logits []float32) []float32 {
 // shortlist fills cand with as many of the likeliest tokens, with their
 // probabilities among all, as top-p and min-p could keep. The result is what
 // sorting the whole vocabulary would give, which for a large one takes 15 ms.
-func (s *sampler) shortlist(logits []float32) {
-	total := expSum(logits, logits[argmax(logits)])
+func (s *sampler) shortlist(x []float32) {
+	total := scan.SumExp(x, slices.Max(s.peaks), 1)
 	for k := 256; ; k *= 8 {
-		s.top(logits, k)
+		s.top(x, k)
 		if len(s.cand) == 0 {
 			return
 		}
@@ -327,37 +367,104 @@ func (s *sampler) shortlist(logits []float32) {
 		for _, c := range s.cand {
 			mass += c.p
 		}
-		if k >= len(logits) || mass >= s.topP || s.cand[len(s.cand)-1].p < s.minP*s.cand[0].p {
+		if k >= len(x) || mass >= s.topP || s.cand[len(s.cand)-1].p < s.minP*s.cand[0].p {
 			return
 		}
 	}
 }
 
-// top fills cand with the k likeliest tokens, likeliest first.
-func (s *sampler) top(logits []float32, k int) {
-	k = min(k, len(logits))
+// top fills cand with the k likeliest tokens, likeliest first. It looks only
+// where the peaks say that they may be.
+func (s *sampler) top(x []float32, k int) {
+	k = min(k, len(x))
 	s.cand = s.cand[:0]
 	floor := float32(math.Inf(-1))
-	limit := min(4*k, len(logits)) // select when this many have gathered
-	for i, l := range logits {
-		if !(l > floor) {
-			continue // NaN too
+	if k < len(s.peaks) {
+		// k blocks have one each that is as likely as the k-th peak.
+		s.order = append(s.order[:0], s.peaks...)
+		floor = math.Nextafter32(nth(s.order, k-1), floor)
+	}
+	limit := min(4*k, len(x)) // select when this many have gathered
+	for b, peak := range s.peaks {
+		if !(peak > floor) {
+			continue
 		}
-		s.cand = append(s.cand, candidate{token: llama.Token(i), logit: l})
-		if len(s.cand) == limit && limit > k {
-			slices.SortFunc(s.cand, likeliest)
-			s.cand = s.cand[:k]
-			floor = s.cand[k-1].logit
+		from := b * scan.Block
+		for i, l := range x[from:min(from+scan.Block, len(x))] {
+			if !(l > floor) {
+				continue // NaN too
+			}
+			s.cand = append(s.cand, candidate{token: llama.Token(from + i), logit: l})
+			if len(s.cand) == limit && limit > k {
+				slices.SortFunc(s.cand, likeliest)
+				s.cand = s.cand[:k]
+				floor = s.cand[k-1].logit
+			}
 		}
 	}
 	slices.SortFunc(s.cand, likeliest)
 	s.cand = s.cand[:min(k, len(s.cand))]
 }
 
-// likeliest orders by falling logit; of two alike the lower token comes first,
-// so that a seed gives the same answer every time.
+// nth returns the n-th largest of x, from 0, and changes their order.
+func nth(x []float32, n int) float32 {
+	for {
+		if len(x) < 12 {
+			slices.Sort(x)
+			return x[len(x)-1-n]
+		}
+		pivot := x[len(x)/2]
+		i, j := 0, len(x)-1
+		for i <= j { // those above the pivot first
+			for x[i] > pivot {
+				i++
+			}
+			for x[j] < pivot {
+				j--
+			}
+			if i <= j {
+				x[i], x[j] = x[j], x[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case n <= j:
+			x = x[:j+1]
+		case n >= i:
+			x, n = x[i:], n-i
+		default:
+			return pivot
+		}
+	}
+}
+
+// best returns the likeliest token of all, the first of several.
+func (s *sampler) best(x []float32) llama.Token {
+	b := 0
+	for i, peak := range s.peaks {
+		if peak > s.peaks[b] {
+			b = i
+		}
+	}
+	for i := b * scan.Block; i < len(x); i++ {
+		if x[i] == s.peaks[b] {
+			return llama.Token(i)
+		}
+	}
+	return 0 // all are NaN
+}
+
+// likeliest orders by falling logit, none of which is NaN; of two alike the
+// lower token comes first, so that a seed gives the same answer every time.
 func likeliest(a, b candidate) int {
-	return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.token, b.token))
+	switch {
+	case a.logit > b.logit:
+		return -1
+	case a.logit < b.logit:
+		return 1
+	default:
+		return int(a.token - b.token)
+	}
 }
 
 // mass returns the sum of e^((logit-best)/temperature) over cand, which is
@@ -376,14 +483,4 @@ func (s *sampler) normalize(mass, temperature float64) {
 	for i, c := range s.cand {
 		s.cand[i].p = math.Exp(float64(c.logit-s.cand[0].logit)/temperature) / mass
 	}
-}
-
-func argmax(logits []float32) llama.Token {
-	best := 0
-	for i, l := range logits {
-		if l > logits[best] || logits[best] != logits[best] { // NaN
-			best = i
-		}
-	}
-	return llama.Token(best)
 }

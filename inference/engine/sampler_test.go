@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -59,6 +60,7 @@ func FuzzTopIsExact(f *testing.F) {
 			want = want[:min(k, n)]
 		}
 		s := newSampler(plain, nil)
+		s.look(logits)
 		s.top(logits, cmp.Or(k, n))
 		var got []llama.Token
 		for _, c := range s.cand {
@@ -114,6 +116,7 @@ func TestCutoffs(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSampler(tt.s, nil)
+			s.look(logits)
 			s.draw(logits)
 			if len(s.cand) != tt.keep {
 				t.Errorf("%d tokens are left, want %d", len(s.cand), tt.keep)
@@ -168,7 +171,7 @@ func TestPenaltiesAndBias(t *testing.T) {
 		}
 	}
 	if !slices.Equal(logits, original) {
-		t.Errorf("the logits, which others may read, were changed to %v", logits)
+		t.Errorf("the logits, which others may read, were left as %v", logits)
 	}
 }
 
@@ -184,6 +187,7 @@ func FuzzShortlistIsExact(f *testing.F) {
 		}
 		logits := randomLogits(rand.New(rand.NewPCG(seed, 2)), n)
 		s := newSampler(plainly(func(s *sampling) { s.topP, s.minP = topP, minP }), nil)
+		s.look(logits)
 		s.top(logits, n)
 		s.normalize(s.mass(1), 1)
 		s.cut()
@@ -204,19 +208,33 @@ func FuzzShortlistIsExact(f *testing.F) {
 	})
 }
 
+// just is the rule that allows one token; -1: none.
+type just llama.Token
+
+func (j just) allows(t llama.Token) bool { return t == llama.Token(j) }
+
+func (j just) all() iter.Seq[llama.Token] {
+	return func(yield func(llama.Token) bool) {
+		if j >= 0 {
+			yield(llama.Token(j))
+		}
+	}
+}
+
 // Only what is allowed is drawn, and with the whole vocabulary against it,
 // nothing.
 func TestAllowed(t *testing.T) {
 	logits := randomLogits(rand.New(rand.NewPCG(1, 1)), 5000)
 	for _, temperature := range []float64{0, 1} {
 		s := newSampler(plainly(func(s *sampling) { s.temperature = temperature }), nil)
-		for _, only := range []llama.Token{argmax(logits), 17, 4999} {
-			token, ok := s.sample(logits, func(t llama.Token) bool { return t == only })
+		s.look(logits)
+		for _, only := range []llama.Token{s.best(logits), 17, 4999} {
+			token, ok := s.sample(logits, just(only))
 			if !ok || token != only {
 				t.Errorf("at temperature %v: %d, %v, want %d", temperature, token, ok, only)
 			}
 		}
-		if token, ok := s.sample(logits, func(llama.Token) bool { return false }); ok {
+		if token, ok := s.sample(logits, just(-1)); ok {
 			t.Errorf("at temperature %v: %d was drawn with nothing allowed", temperature, token)
 		}
 	}

@@ -61,6 +61,7 @@ func (l *loop) look(now time.Time) {
 		})
 	}
 	l.view.Store(v)
+	l.tellPlaces(now)
 }
 
 // lookIdle takes a view of a loop that is about to wait. It is not the recent
@@ -77,6 +78,7 @@ func (l *loop) observer(s *sequence) watch.Observer { return l.observers[s.key.a
 func (l *loop) noteBegin(s *sequence) {
 	if s.progress.Began.IsZero() {
 		s.progress.Began = time.Now()
+		s.out.place.Store(0)
 		l.observer(s).Began(&s.progress)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 
@@ -60,6 +61,7 @@ const ringPerChoice = 64
 type output struct {
 	ring    chan step
 	choices int
+	place   atomic.Uint64 // in the line, and how many wait, each in half of the bits; 0: it does not wait
 }
 
 // A step is a token of a choice, or its end.

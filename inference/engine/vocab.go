@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 
@@ -24,10 +25,13 @@ type vocab struct {
 	eos     string
 	addBOS  bool // the model was trained with bos in front of every prompt
 	control []string
+
+	spelling func() *spelling // made when it is first asked for
 }
 
 func newVocab(model llama.Model) *vocab {
 	v := &vocab{handle: llama.ModelGetVocab(model)}
+	v.spelling = sync.OnceValue(func() *spelling { return newSpelling(v.pieces, v.eog) })
 	n := int(llama.VocabNTokens(v.handle))
 	v.pieces, v.eog = make([][]byte, n), make([]bool, n)
 	buf := make([]byte, 256)

@@ -30,6 +30,8 @@ type Config struct {
 	Threads  int               // of the CPU
 	Adapters map[string]string // LoRA files by adapter name; each is the model Name:adapter
 
+	TemplateKwargs map[string]string // what requests may give to the chat template, with the defaults as JSON
+
 	load.Options // the KV cache, and what lies on GPUs
 
 	SocketDir    string        // a private folder for the socket is made in it; "": XDG_RUNTIME_DIR, else the temporary folder
@@ -114,6 +116,9 @@ func (c Config) args(socket string) []string {
 	args = append(args, c.Options.Args()...)
 	for _, name := range slices.Sorted(maps.Keys(c.Adapters)) {
 		args = append(args, "--adapter", name+"="+c.Adapters[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.TemplateKwargs)) {
+		args = append(args, "--template-kwarg", name+"="+c.TemplateKwargs[name])
 	}
 	return args
 }

@@ -262,3 +262,30 @@ func TestSocketRemoved(t *testing.T) {
 		}
 	}
 }
+
+// An adapter that comes or goes while nothing is loaded is part of the next
+// process, or no more.
+func TestAdaptersWhileUnloaded(t *testing.T) {
+	w := start(t, "ready", demand, func(c *Config) { c.Adapters = map[string]string{"old": "/loras/old.gguf"} })
+	if err := w.LoadAdapter(t.Context(), "new", "/loras/new.gguf"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.LoadAdapter(t.Context(), "new", "/loras/new.gguf"); err == nil {
+		t.Error("one name was taken twice")
+	}
+	if err := w.UnloadAdapter(t.Context(), "old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.UnloadAdapter(t.Context(), "old"); err == nil {
+		t.Error("what is gone was unloaded")
+	}
+	if all := w.Models(); len(all) != 2 || all[1].ID != "tiny:new" {
+		t.Errorf("the models are %+v", all)
+	}
+	if _, err := chattest.Collect(w.Chat(t.Context(), ask()), 1); err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := w.Info(); len(info.Adapters) != 1 || info.Adapters[0] != "new=/loras/new.gguf" {
+		t.Errorf("the process was started with %q", info.Adapters)
+	}
+}

@@ -55,7 +55,7 @@ func (w *Worker) live(loaded func()) *death {
 		d.how = fmt.Sprintf("not started: %v", err)
 		return d
 	}
-	model, err := remote.New(remote.Options{Name: w.cfg.Name, Socket: w.socket, MaxConns: maxConns})
+	model, err := remote.New(remote.Options{Name: w.cfg.Name, Socket: w.socket, MaxConns: maxConns, Inside: w.secret})
 	if err != nil {
 		d.how = fmt.Sprintf("not started: %v", err)
 		return d
@@ -83,7 +83,10 @@ func (w *Worker) live(loaded func()) *death {
 		w.cfg.Log.Info("engine log", slog.String("line", line))
 	}}
 
-	cmd := exec.Command(w.cfg.Worker, w.cfg.args(w.socket)...)
+	w.mu.Lock()
+	args := w.cfg.args(w.socket)
+	w.mu.Unlock()
+	cmd := exec.Command(w.cfg.Worker, args...)
 	cmd.Env = environment(os.Environ())
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

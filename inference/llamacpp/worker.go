@@ -2,6 +2,7 @@ package llamacpp
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
@@ -36,7 +37,10 @@ import (
 type Worker struct {
 	cfg    Config
 	socket string
-	models []chat.ModelInfo
+	secret []byte           // that hides from the process who asks
+	models []chat.ModelInfo // guarded by mu
+
+	changing sync.Mutex // held while an adapter comes or goes
 
 	ctx    context.Context // ends when Close is called
 	cancel context.CancelCauseFunc
@@ -89,7 +93,7 @@ func Start(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{
-		cfg: cfg, socket: socket, models: cfg.models(),
+		cfg: cfg, socket: socket, secret: []byte(rand.Text()), models: cfg.models(),
 		done: make(chan struct{}), changed: make(chan struct{}),
 		since: time.Now(), attempt: 1,
 	}

@@ -79,7 +79,7 @@ func whole[T any](ctx context.Context, m *Model, path, id string, encode func() 
 
 // fetch posts a body and returns that of the answer.
 func (m *Model) fetch(ctx context.Context, cancel context.CancelCauseFunc, path, id string, body []byte) ([]byte, error) {
-	res, err := m.post(ctx, m.base+path, "application/json", id, body)
+	res, err := m.post(ctx, m.base+path, "application/json", m.sender(id, "", 0), body)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +32,10 @@ type Options struct {
 	BaseURL string // such as "https://llm.example/v1"; of a socket "http://localhost/v1" unless said
 	Socket  string // path of a unix socket to connect to, whatever the host of BaseURL
 	Key     string // sent as a bearer token; may be empty
+
+	// Inside is a secret, where the server is a worker of ours and believes us
+	// about who asks. It hears of a principal by a keyed hash of the name.
+	Inside []byte
 
 	MaxConns int // to the server, at once; further requests wait. 0: 100
 
@@ -56,6 +63,7 @@ type Model struct {
 	base   string // of everything
 	key    string
 	idle   time.Duration
+	inside []byte
 	replay bool // the transport may ask again where an idle connection was closed
 	client *http.Client
 }
@@ -79,7 +87,7 @@ func New(o Options) (*Model, error) {
 		name: o.Name,
 		url:  u.JoinPath("chat/completions").String(),
 		base: strings.TrimSuffix(u.String(), "/"),
-		key:  o.Key,
+		key:  o.Key, inside: o.Inside,
 		idle: cmp.Or(o.IdleTimeout, 300*time.Second),
 		// A process at a socket that closes a connection has died, maybe of
 		// the request; the next one must not be asked the same unawares.
@@ -132,7 +140,7 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 	if err != nil {
 		return fmt.Errorf("encoding the request: %w", err)
 	}
-	res, err := m.post(ctx, m.url, "text/event-stream", req.ID, text)
+	res, err := m.post(ctx, m.url, "text/event-stream", m.sender(req.ID, req.Principal, req.Priority), text)
 	if err != nil {
 		return err
 	}
@@ -143,7 +151,11 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 	}
 
 	a := newAnswer(req.N)
-	for data, err := range events(body, maxEvent) {
+	for data, err := range eventsAnd(body, maxEvent, func(comment []byte) {
+		if position, length, ok := wire.ParseQueue(comment); ok && req.Waiting != nil {
+			req.Waiting(position, length)
+		}
+	}) {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -180,7 +192,7 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 }
 
 // post sends a request and returns the response, whatever its status.
-func (m *Model) post(ctx context.Context, address, accept, id string, body []byte) (*http.Response, error) {
+func (m *Model) post(ctx context.Context, address, accept string, from sender, body []byte) (*http.Response, error) {
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { connected.Store(false) },
@@ -193,9 +205,7 @@ func (m *Model) post(ctx context.Context, address, accept, id string, body []byt
 	post.Header.Set("Content-Type", "application/json")
 	post.Header.Set("Accept", accept)
 	post.Header.Set("User-Agent", "bendi")
-	if id != "" {
-		post.Header.Set("X-Request-Id", id)
-	}
+	from.set(post.Header)
 	if m.key != "" {
 		post.Header.Set("Authorization", "Bearer "+m.key)
 	}
@@ -214,6 +224,38 @@ func (m *Model) post(ctx context.Context, address, accept, id string, body []byt
 		return nil, &chat.Error{Kind: chat.Unavailable, Msg: "the backend cannot be reached now; try again later", Err: err}
 	}
 	return nil, brokenOff(err)
+}
+
+// A sender is on whose behalf a request is made. A server outside hears of the
+// request's ID alone.
+type sender struct {
+	id, principal string
+	priority      int
+}
+
+func (m *Model) sender(id, principal string, priority int) sender {
+	s := sender{id: id}
+	if m.inside != nil && principal != "" {
+		hash := hmac.New(sha256.New, m.inside)
+		hash.Write([]byte(principal))
+		s.principal = hex.EncodeToString(hash.Sum(nil)[:16])
+	}
+	if m.inside != nil {
+		s.priority = priority
+	}
+	return s
+}
+
+func (s sender) set(h http.Header) {
+	if s.id != "" {
+		h.Set("X-Request-Id", s.id)
+	}
+	if s.principal != "" {
+		h.Set("X-Bendi-Principal", s.principal)
+	}
+	if s.priority != 0 {
+		h.Set("X-Bendi-Priority", strconv.Itoa(s.priority))
+	}
 }
 
 // check returns an error unless res begins a stream.

@@ -23,6 +23,11 @@ import (
 // costs it five seconds, and a hostile server could send 16 MiB. In the tests
 // it is the oracle.
 func events(r io.Reader, limit int) iter.Seq2[[]byte, error] {
+	return eventsAnd(r, limit, func([]byte) {})
+}
+
+// eventsAnd is events with the text of each comment told beside.
+func eventsAnd(r io.Reader, limit int, comment func([]byte)) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		br := bufio.NewReaderSize(r, 32<<10)
 		var line, data []byte
@@ -63,9 +68,12 @@ func events(r io.Reader, limit int) iter.Seq2[[]byte, error] {
 				line = bytes.TrimPrefix(line, []byte("\uFEFF"))
 			}
 			if len(line) > 0 {
-				if field, value, _ := bytes.Cut(line, []byte(":")); string(field) == "data" {
+				switch field, value, _ := bytes.Cut(line, []byte(":")); string(field) {
+				case "data":
 					data = append(data, bytes.TrimPrefix(value, []byte(" "))...)
 					data = append(data, '\n')
+				case "":
+					comment(value)
 				}
 			} else {
 				if len(data) > 1 && !yield(data[:len(data)-1], nil) {

@@ -82,7 +82,7 @@ func sounds(part, semantic string) bool {
 // to the left or above, or the last; folded.
 const (
 	semanticFirst = `人言水手心金食犬火示衣牛足糸木土女口日目贝月王石禾米虫鱼马车舟酉弓方巾山阝彳冫山歹片矢竹草雨宀穴网疒虍耳身走立彡田白老父羽齿鬼骨革韦角豸里页亠冖八厂广尸户门匚十`
-	semanticLast  = `刀攵页鸟阝力戈见斤殳彡瓦犬卩欠隹心皿火木女贝手水衣糸土石虫金食言口日目月车鱼羽凵儿寸廾又皮支斗羊黾黑巾田石示`
+	semanticLast  = `刀攵页鸟阝力戈见斤殳彡瓦犬卩欠隹心皿火木女贝手水衣糸土石虫金食言口日目月车鱼羽凵儿廾又黾黑巾田石示`
 )
 
 // strokeApart are characters that are easily taken for each other, and kana

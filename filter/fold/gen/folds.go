@@ -29,9 +29,9 @@ func (f *folds) rune(r rune) rune {
 
 func (f *folds) string(s string) string { return strings.Map(f.rune, s) }
 
-func makeFolds(db *database) (*folds, error) {
+func makeFolds(db *database, shapes map[string]shape) (*folds, error) {
 	f := &folds{to: map[rune]rune{}, foreign: map[rune]bool{}, expand: map[rune]string{}}
-	s := &steps{db: db, looks: pairs(looksLatin), han: hanSteps(db)}
+	s := &steps{db: db, looks: pairs(looksLatin), han: hanSteps(db, shapes)}
 	for r := range rune(maxRune + 1) {
 		if !db.folds(r) {
 			continue
@@ -105,6 +105,9 @@ func (s *steps) next(r rune) (next rune, looks bool) {
 	if t, ok := latin[r]; ok {
 		return t, false
 	}
+	if t, ok := signs[r]; ok {
+		return t, false
+	}
 	nfkc := norm.NFKC.String(string(r))
 	if t := only(nfkc); t != 0 && t != r {
 		return t, false
@@ -119,7 +122,7 @@ func (s *steps) next(r rune) (next rune, looks bool) {
 		return '0' + rune(n), false
 	}
 	for _, form := range []*regexp.Regexp{latinLetter, boxedLetter} {
-		if m := form.FindStringSubmatch(name); m != nil {
+		if m := form.FindStringSubmatch(name); m != nil && !strings.Contains(name, " WITH SMALL LETTER") { // but ǅ is two letters
 			return rune(m[1][0]) + 'a' - 'A', false
 		}
 	}

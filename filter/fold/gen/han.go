@@ -1,9 +1,12 @@
 package main
 
+import "slices"
+
 // hanSteps says which character stands for another: the simplified one for
 // the traditional, the standard one for a variant. Only characters of the
-// 通用规范汉字表 stand for others.
-func hanSteps(db *database) map[rune]rune {
+// 通用规范汉字表 stand for others, and none for a part of its own: 匊 is an old
+// 掬, but who writes it today spells out a character.
+func hanSteps(db *database, shapes map[string]shape) map[rune]rune {
 	own := pairs(hanOwn, hanJapanese)
 	keep := map[rune]bool{}
 	for _, r := range hanKept {
@@ -21,15 +24,13 @@ func hanSteps(db *database) map[rune]rune {
 		if _, standard := db.common[r]; standard {
 			continue
 		}
-		if t := firstCommon(db, r, db.variants[r]); t != 0 {
-			to[r] = t
-			continue
-		}
+		whole := slices.Clone(db.variants[r])
 		for _, v := range db.variants[r] {
-			if t := firstCommon(db, r, db.simplified[v]); t != 0 {
-				to[r] = t
-				break
-			}
+			whole = append(whole, db.simplified[v]...)
+		}
+		whole = slices.DeleteFunc(whole, func(v rune) bool { return slices.Contains(shapes[string(v)].parts, string(r)) })
+		if t := firstCommon(db, r, whole); t != 0 {
+			to[r] = t
 		}
 	}
 	for r, t := range own {
@@ -38,8 +39,7 @@ func hanSteps(db *database) map[rune]rune {
 	return to
 }
 
-// firstCommon is the first of list that is a standard character other than r,
-// and does not make one number out of another.
+// firstCommon is the first of list that is a standard character other than r.
 func firstCommon(db *database, r rune, list []rune) rune {
 	for _, t := range list {
 		if _, ok := db.common[t]; ok && t != r && t < 1<<16 {
@@ -51,13 +51,13 @@ func firstCommon(db *database, r rune, list []rune) rune {
 
 // hanKept fold to nothing else, though Unihan knows a variant: they are words
 // of their own, or parts of characters that are something else there.
-const hanKept = `覆幺卍卐厶疋乚勹冂匚巛彐冫阝卄㐅`
+const hanKept = `覆幺卍卐厶疋乚勹冂匚巛彐冫阝卄㐅尃`
 
 // hanOwn adds to Unihan, or decides where it names several: spellings of a
 // radical as the character it is, variants met in disguised words, and
 // traditional characters whose simplified form Unihan does not say.
 const hanOwn = `
-讠言 纟糸 糹糸 钅金 饣食 𧾷足 𥫗竹 罒网 罓网 艹草 艸草 氺水 耂老
+讠言 扌手 纟糸 糹糸 钅金 饣食 𧾷足 𥫗竹 罒网 罓网 艹草 艸草 氺水 耂老
 妳你 牠它 託托 彊强 鬥斗 榦干 佈布 佔占 嚐尝 囌苏 搆构 揹背 撢掸 滷卤 煆煅 瘉愈 瞇眯 籤签 糢模 糰团 羶膻 蓆席 蠔蚝 襬摆 讚赞 譆嘻 豔艳 踫碰
 迆迤 遊游 遝沓 鍊炼 鎗枪 鑤刨 齧啮 鬨哄 兇凶 塚冢 姪侄 嶽岳 彿佛 彷仿 綵彩 燉炖 犛牦 玨珏 醃腌 痲麻 痳麻 痠酸 睪睾 蔆菱 跼局 霤溜 甦苏
 靑青 淸清 旣既 尙尚 囻国 圀国 囶国 囸日 祿禄 綠绿 錄录 彥彦 産产 溫温 奧奥 內内 沒没 強强 黃黄 歲岁 冊册 呂吕 倂并 併并 啟启

@@ -46,7 +46,7 @@ func (db *database) kind(r rune) string {
 		return "Invisible"
 	case db.script[r] == "Han", 0x20000 <= r && r <= 0x3FFFD: // two planes kept for ideographs
 		return "Han"
-	case category == "Mn", category == "Me", r == 0x302E, r == 0x302F:
+	case category == "Mn", category == "Me", r == 0x302E, r == 0x302F, 0x1F3FB <= r && r <= 0x1F3FF: // the tones of Hangul and of skin
 		return "Mark"
 	case strings.ContainsRune(noisePunctuation, r), r == 0xFFFC:
 		return "Noise"

@@ -26,7 +26,10 @@ const looksLatin = `
 
 // latin names Latin letters and letter-like signs whose name does not begin
 // with the letter they are read as.
-var latin = pairs(`ɑa ɛe ɔo əe ɩi ŋn ĸk ðd ɜe ᴐo ẟd ꬰa ℮e`)
+var latin = pairs(`ɑa ɛe ɔo əe ɩi ŋn ĸk ðd ɜe ᴐo ẟd ꬰa ℮e ƅb ƨs ɣy ꞵb ꭓx`)
+
+// signs are those that a keyboard has, in the forms that typography has.
+var signs = pairs(`‐- ‑- ‒- –- −- ‘' ’' ‛' “" ”" ‟" ∼~ 〜~ ∗* ∣| ∕/ ⁄/ ∶: ․.`)
 
 // ligatures are those that Unicode takes for letters of their own.
 var ligatures = map[rune]string{

@@ -31,7 +31,7 @@ func run(ucd, decomp, out string) error {
 	if err != nil {
 		return err
 	}
-	f, err := makeFolds(db)
+	f, err := makeFolds(db, shapes)
 	if err != nil {
 		return err
 	}

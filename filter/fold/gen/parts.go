@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ const (
 	usual    = 6500 // of the 通用规范汉字表: its first two levels
 	maxWays  = 4
 	maxParts = 4 // in one way
+	unknown  = 1 << 20
 )
 
 // ways holds the ways to write a character as its parts.
@@ -27,12 +29,12 @@ func makeParts(db *database, f *folds, shapes map[string]shape) ways {
 		}
 	}
 	for r, list := range handParts {
-		w[r] = append(strings.Fields(list), w[r]...)
+		w[r] = append(strings.Fields(f.string(list)), w[r]...)
 	}
 	for r, list := range w {
 		list = slices.DeleteFunc(list, func(s string) bool {
 			n := utf8.RuneCountInString(s)
-			return n < 2 || n > maxParts || slices.Contains(ordinary, s)
+			return n < 2 || n > maxParts || strings.ContainsRune(s, r) || slices.Contains(ordinary, s)
 		})
 		var once []string
 		for _, s := range list {
@@ -95,7 +97,19 @@ func (p *splitter) ways(r rune) []string {
 			add(slices.Concat(parts[:i], inner.split(), parts[i+1:]))
 		}
 	}
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(p.odd(a), p.odd(b)) })
 	return list
+}
+
+// odd counts the parts of a way that no usual keyboard offers.
+func (p *splitter) odd(way string) int {
+	n := 0
+	for _, r := range way {
+		if p.rank(string(r)) == unknown {
+			n++
+		}
+	}
+	return n
 }
 
 // rank is how unusual a part is; radicals are usual, and what has no code
@@ -108,7 +122,7 @@ func (p *splitter) rank(part string) int {
 	if strings.ContainsRune(radicals, r) {
 		return 0
 	}
-	return 1 << 20
+	return unknown
 }
 
 // written folds the parts, or reports that they cannot be typed.
@@ -144,8 +158,7 @@ var radicalNames = map[string]string{
 
 // handParts are ways that the shapes do not tell.
 var handParts = map[rune]string{
-	'赌': "贝者", '博': "十尃 十甫寸", '毒': "丰母 主母", '黄': "共由", '爱': "爫冖友", '枪': "木仓", '弹': "弓单", '党': "尚兄",
-	'骗': "马扁", '诈': "言乍", '药': "草约", '裸': "衣果", '法': "水去", '轮': "车仑", '功': "工力", '贷': "代贝", '款': "士示欠",
+	'毒': "主母 丰母", '黄': "共由 艹由八", '爱': "爫冖友", '党': "尚兄", '款': "士示欠", '药': "艹约", '赖': "束负", '监': "臣皿", '事': "十口", '军': "冖车",
 }
 
 // ordinary are ways that make a word anybody may write; reading them as one

@@ -22,11 +22,12 @@ func makeReadings(db *database, f *folds) readings {
 		}
 	}
 	for r, list := range db.mandarin {
-		if f.rune(r) == r && 0x3400 <= r && r < 1<<16 {
+		if f.rune(r) == r && r < 1<<16 {
 			add(r, list[:1])
 			add(r, db.readings[r])
 		}
 	}
+	add('〇', []string{"ling"}) // which Unihan takes for a mere sign
 	// What folds to a character brings its readings along, if it is usual too:
 	// 乾 is qián in 乾坤, though it folds to 干, and 著 is zhù.
 	for _, r := range slices.Sorted(maps.Keys(db.common)) {

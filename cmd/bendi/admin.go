@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bendi/chat"
+	"bendi/config"
+	"bendi/models"
+	"bendi/openaicompat"
+)
+
+// Paths of what the operator may have done to a running server.
+const (
+	adaptersPath      = "/admin/adapters"
+	loadAdapterPath   = "/admin/adapters/load"
+	unloadAdapterPath = "/admin/adapters/unload"
+)
+
+// An adapterBody says which adapter to load or unload.
+type adapterBody struct {
+	ID   string `json:"id"`             // model:adapter
+	Path string `json:"path,omitempty"` // of the file; to load alone
+}
+
+// admins returns whether a key may change what runs, by its name.
+func admins(cfg *config.Config) func(key string) bool {
+	byName := make(map[string]bool)
+	for _, k := range cfg.Access.Keys {
+		byName[k.Name] = k.Admin
+	}
+	return func(key string) bool { return byName[key] }
+}
+
+// actions list, load and unload the adapters of the models.
+func (h *house) actions(cfg *config.Config) []openaicompat.Action {
+	return []openaicompat.Action{
+		{Method: http.MethodGet, Path: adaptersPath, Do: func(context.Context, []byte) (any, error) {
+			return map[string]any{"adapters": h.adapters()}, nil
+		}},
+		{Method: http.MethodPost, Path: loadAdapterPath, Do: func(ctx context.Context, body []byte) (any, error) {
+			in, err := openaicompat.DecodeAction[adapterBody](body)
+			if err != nil {
+				return nil, err
+			}
+			return in, h.loadAdapter(ctx, cfg, in)
+		}},
+		{Method: http.MethodPost, Path: unloadAdapterPath, Do: func(ctx context.Context, body []byte) (any, error) {
+			in, err := openaicompat.DecodeAction[adapterBody](body)
+			if err != nil {
+				return nil, err
+			}
+			model, name, err := h.adapterOf(in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return in, h.workers[model].UnloadAdapter(ctx, name)
+		}},
+	}
+}
+
+// adapters lists those of all models.
+func (h *house) adapters() []adapterBody {
+	all := []adapterBody{}
+	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
+		files := h.workers[id].Adapters()
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			all = append(all, adapterBody{id + ":" + name, files[name]})
+		}
+	}
+	return all
+}
+
+// adapterOf takes an id apart.
+func (h *house) adapterOf(id string) (model, name string, err error) {
+	model, name, ok := strings.Cut(id, ":")
+	switch {
+	case !ok || !config.IsAdapterName(name):
+		return "", "", chat.BadParam("id", "'id' must be a model and an adapter, such as \"qwen:law\"; an adapter's name has small letters, digits and dashes.")
+	case h.workers[model] == nil:
+		return "", "", &chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound, Param: "id",
+			Msg: "There is no such model here; there are: " + strings.Join(slices.Sorted(maps.Keys(h.workers)), ", ") + "."}
+	}
+	return model, name, nil
+}
+
+// loadAdapter loads an adapter from a file in one of the folders that the
+// configuration names for it, wherever links lead.
+func (h *house) loadAdapter(ctx context.Context, cfg *config.Config, in *adapterBody) error {
+	model, name, err := h.adapterOf(in.ID)
+	if err != nil {
+		return err
+	}
+	if len(cfg.Models[model].AdapterDirs) == 0 {
+		return chat.Errorf(chat.Forbidden, "Model %s has no folders to load adapters from: name them in models.%s.adapter_dirs.", model, model)
+	}
+	real, err := filepath.EvalSymlinks(in.Path)
+	if err == nil && !filepath.IsAbs(real) {
+		err = fmt.Errorf("the path is not absolute")
+	}
+	inside := err == nil && slices.ContainsFunc(cfg.Models[model].AdapterDirs, func(dir config.Path) bool {
+		root, err := filepath.EvalSymlinks(string(dir))
+		return err == nil && strings.HasPrefix(real, strings.TrimSuffix(root, "/")+"/")
+	})
+	if !inside {
+		// Whether there is a file outside is nobody's business.
+		return &chat.Error{Kind: chat.Forbidden, Param: "path", Err: err,
+			Msg: fmt.Sprintf("There is no such file in the folders of models.%s.adapter_dirs; give its absolute path.", model)}
+	}
+	if err := models.CheckAdapter(real, string(cfg.Models[model].Path)); err != nil {
+		return chat.BadParam("path", "%v", err)
+	}
+	return h.workers[model].LoadAdapter(ctx, name, real)
+}

@@ -1,0 +1,441 @@
+package filter
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bendi/chat"
+)
+
+// An answer is the filter at work on the answer to one request.
+type answer struct {
+	guard  *Guarded
+	plan   *plan
+	policy *Policy
+	about  about
+	req    *chat.Request
+	ctx    context.Context
+	yield  func(chat.Event, error) bool
+
+	json    bool // the content is JSON
+	full    bool // nothing goes out before a choice has ended
+	choices []*choice
+	left    int // choices that have not ended for the client
+
+	begun   bool
+	backend string         // to be told with the next event
+	request *chat.Filtered // to be told with the first
+	usage   chat.Usage     // of what was seen, in case that nobody tells
+	tokens  *editor        // looks through single tokens; made when there are some
+	gone    bool           // the client has left
+}
+
+// A choice is one of the answers that were asked for.
+type choice struct {
+	index     int
+	reasoning *strand
+	content   *strand
+	refusal   *strand
+	calls     []*call
+
+	tally    tally
+	logs     []logs
+	queue    []chat.Event // what waits for the end of the choice
+	labelled bool
+	spoke    bool            // some of its content is out, or in the queue
+	over     bool            // its model has ended it
+	ended    bool            // the client was told of the end
+	said     strings.Builder // for a second opinion
+}
+
+// A call is a tool call that a choice makes.
+type call struct {
+	name string
+	args *strand
+}
+
+// logs are log probabilities that wait until the text they belong to is out.
+type logs struct {
+	reasoning, content, refusal int // bytes of each that have to be
+	tokens                      []chat.TokenLogProbs
+}
+
+// mostChoices and mostCalls bound what a backend can make us keep.
+const (
+	mostChoices = 1024
+	mostCalls   = 1024
+)
+
+func (a *answer) choice(i int) *choice {
+	for len(a.choices) <= i {
+		a.choices = append(a.choices, nil)
+	}
+	if a.choices[i] == nil {
+		a.choices[i] = &choice{index: i}
+	}
+	return a.choices[i]
+}
+
+// strand returns a strand for a text of c.
+func (a *answer) strand(c *choice, path string, json bool) *strand {
+	b := a.bench(c, path)
+	s := &strand{editor: a.plan.editor(b), bench: b, whole: a.policy.Buffer == SentenceBuffer}
+	if json {
+		s.json = newLexer(path != contentPath)
+	}
+	if a.asks(SentenceOpinion) && (path == contentPath || path == reasoningPath) {
+		var said strings.Builder
+		s.whole = true
+		s.ask = func(sentence string) bool {
+			said.WriteString(sentence)
+			return a.passes(c, path, said.String())
+		}
+	}
+	return s
+}
+
+// Names of an answer's texts, behind that of its choice.
+const (
+	contentPath   = "content"
+	reasoningPath = "reasoning_content"
+	refusalPath   = "refusal"
+)
+
+// bench returns the judge of a text of c.
+func (a *answer) bench(c *choice, path string) *bench {
+	return &bench{plan: a.plan, direction: Answer, tell: func(o outcome, text []byte) { a.note(c, path, o, text) }}
+}
+
+// note keeps what was done about a hit, and tells whoever observes.
+func (a *answer) note(c *choice, path string, o outcome, text []byte) {
+	r := &a.plan.rules.rules[o.rule]
+	c.tally.add(r, o.action)
+	if a.guard.Observe != nil {
+		a.guard.observe(a.plan, a.about, Finding{
+			Rule: r.ID, Category: r.Category, Level: r.Level, Risk: r.Risk, Form: o.form, Action: o.action,
+			Direction: Answer, Field: c.path(path), Choice: c.index, Start: o.start, End: o.end, Across: o.across,
+		}, string(text))
+	}
+}
+
+func (c *choice) path(field string) string {
+	return "choices[" + strconv.Itoa(c.index) + "].message." + field
+}
+
+// take filters an event and passes on what is to go out.
+func (a *answer) take(ev chat.Event) error {
+	if ev.Choice < 0 || ev.Choice >= max(a.req.N, 1) {
+		return chat.Errorf(chat.BadBackend, "The backend answered choice %d of a request for %d.", ev.Choice+1, max(a.req.N, 1))
+	}
+	c := a.choice(ev.Choice)
+	if ev.Backend != "" && !a.begun {
+		a.backend = ev.Backend
+	}
+	a.count(&ev)
+	c.over = c.over || ev.Finish != ""
+	if c.ended {
+		if ev.Usage != nil {
+			a.emit(chat.Event{Choice: c.index, Usage: ev.Usage, Backend: ev.Backend})
+		}
+		return nil
+	}
+
+	out, blocked := ev, false
+	out.Finish, out.Usage, out.Restored = "", nil, nil
+	text, reasoning := len(ev.Text), len(ev.Reasoning)
+	a.write(c, &c.reasoning, reasoningPath, &out.Reasoning, &blocked, ev.Restored, text)
+	a.write(c, &c.content, contentPath, &out.Text, &blocked, ev.Restored, 0)
+	a.write(c, &c.refusal, refusalPath, &out.Refusal, &blocked, ev.Restored, text+reasoning)
+	if ev.ToolCall != nil {
+		var err error
+		if out.ToolCall, err = a.tool(c, ev.ToolCall, &blocked, ev.Restored, text+reasoning+len(ev.Refusal)); err != nil {
+			return err
+		}
+	}
+	if len(ev.LogProbs) > 0 || len(c.logs) > 0 {
+		a.logs(c, &out)
+	}
+	if !silent(&out) || silent(&ev) && ev.Finish == "" && ev.Usage == nil {
+		a.send(c, out)
+	}
+	switch {
+	case blocked:
+		a.end(c, true, "", ev.Usage)
+	case ev.Finish != "":
+		a.end(c, false, ev.Finish, ev.Usage)
+	case ev.Usage != nil:
+		a.emit(chat.Event{Choice: c.index, Usage: ev.Usage})
+	}
+	return nil
+}
+
+// write has a piece of one of c's texts filtered, unless the choice is blocked
+// already.
+func (a *answer) write(c *choice, s **strand, path string, piece *string, blocked *bool, restored []chat.Stretch, at int) {
+	switch {
+	case *piece == "":
+	case *blocked:
+		*piece = ""
+	default:
+		if *s == nil {
+			*s = a.strand(c, path, a.json && path == contentPath)
+		}
+		(*s).spare(restored, at, len(*piece))
+		*piece = (*s).write(*piece, false)
+		*blocked = (*s).blocked
+	}
+}
+
+// tool filters a piece of a tool call.
+func (a *answer) tool(c *choice, d *chat.ToolCallDelta, blocked *bool, restored []chat.Stretch, at int) (*chat.ToolCallDelta, error) {
+	if d.Index < 0 || d.Index >= mostCalls {
+		return nil, chat.Errorf(chat.BadBackend, "The backend sent a piece of tool call %d; at most %d are taken.", d.Index, mostCalls)
+	}
+	for len(c.calls) <= d.Index {
+		c.calls = append(c.calls, nil)
+	}
+	cl := c.calls[d.Index]
+	if cl == nil {
+		cl = new(call)
+		c.calls[d.Index] = cl
+	}
+	path := "tool_calls[" + strconv.Itoa(d.Index) + "]"
+	if d.ID != "" && !*blocked {
+		*blocked = a.name(c, path+".id", d.ID, true)
+	}
+	if d.Name != "" && !*blocked {
+		cl.name += d.Name
+		*blocked = a.name(c, path+".function.name", cl.name, false)
+	}
+	if *blocked {
+		return nil, nil
+	}
+	if d.Arguments == "" {
+		return d, nil
+	}
+	if cl.args == nil {
+		cl.args = a.strand(c, path+".function.arguments", true)
+	}
+	cl.args.spare(restored, at, len(d.Arguments))
+	args := cl.args.write(d.Arguments, false)
+	*blocked = cl.args.blocked
+	switch {
+	case len(args) == len(d.Arguments) && args == d.Arguments:
+		return d, nil
+	case args == "" && d.ID == "" && d.Name == "":
+		return nil, nil
+	}
+	return &chat.ToolCallDelta{Index: d.Index, ID: d.ID, Name: d.Name, Arguments: args}, nil
+}
+
+// name looks through a name, which cannot be rewritten, and reports whether it
+// blocks.
+func (a *answer) name(c *choice, path, text string, id bool) bool {
+	b := a.bench(c, path)
+	b.id = id
+	e := a.plan.editor(b)
+	e.rigid = true
+	e.write(text, true)
+	return e.blocked
+}
+
+// silent reports whether an event says nothing, its end and the usage apart.
+func silent(ev *chat.Event) bool {
+	return ev.Text == "" && ev.Reasoning == "" && ev.Refusal == "" && ev.ToolCall == nil && len(ev.LogProbs) == 0
+}
+
+// count counts what a backend says as its tokens, which it may not live to
+// tell.
+func (a *answer) count(ev *chat.Event) {
+	if silent(ev) {
+		return
+	}
+	n := max(1, len(ev.LogProbs))
+	a.usage.CompletionTokens += n
+	if ev.Reasoning != "" {
+		a.usage.ReasoningTokens += n
+	}
+}
+
+// altered reports whether some of c is not what its model said.
+func (c *choice) altered() bool {
+	for s := range c.strands {
+		if s.altered {
+			return true
+		}
+	}
+	return false
+}
+
+// strands yields the texts of c, in the order that clients expect them in.
+func (c *choice) strands(yield func(*strand, func(*chat.Event, string)) bool) {
+	for _, s := range []struct {
+		*strand
+		put func(*chat.Event, string)
+	}{
+		{c.reasoning, func(ev *chat.Event, s string) { ev.Reasoning = s }},
+		{c.content, func(ev *chat.Event, s string) { ev.Text = s }},
+		{c.refusal, func(ev *chat.Event, s string) { ev.Refusal = s }},
+	} {
+		if s.strand != nil && !yield(s.strand, s.put) {
+			return
+		}
+	}
+	for i, cl := range c.calls {
+		put := func(ev *chat.Event, s string) { ev.ToolCall = &chat.ToolCallDelta{Index: i, Arguments: s} }
+		if cl != nil && cl.args != nil && !yield(cl.args, put) {
+			return
+		}
+	}
+}
+
+// end ends a choice: what is held goes out, then the end.
+func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Usage) {
+	for s, put := range c.strands {
+		if s.blocked {
+			continue
+		}
+		if text := s.write("", true); text != "" {
+			out := chat.Event{Choice: c.index}
+			put(&out, text)
+			a.logs(c, &out)
+			a.send(c, out)
+		}
+		blocked = blocked || s.blocked
+	}
+	switch {
+	case blocked:
+	case a.asks(FullOpinion):
+		blocked = !a.passes(c, contentPath, c.said.String())
+	case a.asks(Observe):
+		a.watch(c, contentPath, c.said.String())
+	}
+	if blocked {
+		finish, c.queue = chat.ContentFilter, nil
+		if a.policy.Notice != "" && !a.json {
+			a.emit(chat.Event{Choice: c.index, Text: a.policy.Notice})
+		}
+	}
+	for _, ev := range c.queue {
+		a.emit(ev)
+	}
+	c.queue = nil
+	if l := &a.policy.Label; l.Text != "" && l.End && c.spoke && !a.json && len(c.calls) == 0 {
+		a.emit(chat.Event{Choice: c.index, Text: l.Text})
+	}
+	c.ended = true
+	a.left--
+	a.emit(chat.Event{Choice: c.index, Finish: finish, Usage: usage, Filtered: c.tally.filtered(a.policy, true)})
+}
+
+// send passes on an event of c, at once or when the choice has ended.
+func (a *answer) send(c *choice, ev chat.Event) {
+	if ev.Text != "" {
+		c.spoke = true
+		if l := &a.policy.Label; !c.labelled && l.Text != "" && !l.End && !a.json {
+			ev.Text = l.Text + ev.Text
+		}
+		c.labelled = true
+	}
+	if a.asks(FullOpinion) || a.asks(Observe) {
+		c.said.WriteString(ev.Text)
+	}
+	if a.full {
+		c.queue = append(c.queue, ev)
+		return
+	}
+	a.emit(ev)
+}
+
+// emit passes an event on. The first tells who answers, and what was found in
+// the request.
+func (a *answer) emit(ev chat.Event) {
+	if a.gone {
+		return
+	}
+	if !a.begun {
+		a.begun = true
+		if ev.Backend == "" {
+			ev.Backend = a.backend
+		}
+		switch {
+		case a.request == nil:
+		case ev.Choice == 0 && ev.Filtered == nil:
+			ev.Filtered = a.request
+		default:
+			if !a.yield(chat.Event{Filtered: a.request, Backend: ev.Backend}, nil) {
+				a.gone = true
+				return
+			}
+		}
+	}
+	if ev.Usage != nil && a.policy.Label.Metadata {
+		ev.AIGC = a.policy.Label.mark(a.about.id)
+	}
+	a.gone = !a.yield(ev, nil)
+}
+
+// logs sets the log probabilities that ev is to carry: those of what is out
+// with it. Of a choice that was rewritten nothing is told any more: they would
+// tell what it said. Nor are likely tokens that would be rewritten themselves.
+func (a *answer) logs(c *choice, ev *chat.Event) {
+	if c.altered() {
+		c.logs, ev.LogProbs = nil, nil
+		return
+	}
+	if len(ev.LogProbs) > 0 {
+		l := logs{tokens: a.decent(ev.LogProbs)}
+		l.reasoning, l.content, l.refusal = c.reasoning.taken(), c.content.taken(), c.refusal.taken()
+		c.logs = append(c.logs, l)
+	}
+	ev.LogProbs = nil
+	n := 0
+	for _, l := range c.logs {
+		if l.reasoning > c.reasoning.gone() || l.content > c.content.gone() || l.refusal > c.refusal.gone() {
+			break
+		}
+		ev.LogProbs = append(ev.LogProbs, l.tokens...)
+		n++
+	}
+	c.logs = c.logs[:copy(c.logs, c.logs[n:])]
+}
+
+func (s *strand) taken() int {
+	if s == nil {
+		return 0
+	}
+	return s.in
+}
+
+func (s *strand) gone() int {
+	if s == nil {
+		return 0
+	}
+	return s.out
+}
+
+// decent returns tokens without the alternatives that the policy would not let
+// through.
+func (a *answer) decent(tokens []chat.TokenLogProbs) []chat.TokenLogProbs {
+	if a.tokens == nil {
+		a.tokens = a.plan.editor(&bench{plan: a.plan, direction: Answer, tell: func(outcome, []byte) {}})
+	}
+	copied := false
+	for i := range tokens {
+		top := slices.Clone(tokens[i].Top)
+		top = slices.DeleteFunc(top, func(t chat.TokenLogProb) bool {
+			a.tokens.reset()
+			a.tokens.write(t.Token, true)
+			return a.tokens.altered
+		})
+		if len(top) < len(tokens[i].Top) {
+			if !copied {
+				tokens, copied = slices.Clone(tokens), true
+			}
+			tokens[i].Top = top
+		}
+	}
+	return tokens
+}

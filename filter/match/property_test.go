@@ -1,0 +1,264 @@
+package match
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"bendi/filter/find"
+	"bendi/filter/fold"
+)
+
+// pieces has every kind of rune, of one to four bytes, and runes that fold to
+// each other.
+var pieces = []string{
+	"赌", "博", "赌", "博", "網", "网", "𠮷", "〇",
+	"a", "b", "A", "ａ", "а", "α", "c", "1", "é", "b", "o", "4", "du", "bo", "ǖ", "㎏", "⒜", "2", "@",
+	" ", " ", "\u3000", "\n", "*", "-", ".", "_", "🎲", "+",
+	"。", "，", ",", "(",
+	"\u200b", "\ufe0f", "\u0336", "\U000E0041",
+	"\x80", "\xe8", "�",
+}
+
+// clean are those that random patterns are made of, and texts that have to hit.
+var clean = []string{"赌", "博", "网", "a", "b", "c", "o"}
+
+func randomText(r *rand.Rand, from []string, n int) string {
+	var b strings.Builder
+	for range n {
+		b.WriteString(from[r.IntN(len(from))])
+	}
+	return b.String()
+}
+
+// A menu is what random patterns may be.
+type menu struct{ allow, whole, combinations bool }
+
+func randomPatterns(r *rand.Rand, p Profile, m menu) []Pattern {
+	var ps []Pattern
+	for len(ps) == 0 || r.IntN(4) > 0 {
+		from := clean
+		if r.IntN(4) == 0 {
+			from = pieces
+		}
+		pat := Pattern{Text: randomText(r, from, 1+r.IntN(4)), Rule: len(ps)}
+		if m.combinations && r.IntN(4) == 0 {
+			pat.All = []string{pat.Text}
+			for range r.IntN(3) {
+				pat.All = append(pat.All, randomText(r, clean, 1+r.IntN(2)))
+			}
+			pat.Text, pat.Within = "", 1+r.IntN(12)
+		}
+		pat.Whole = m.whole && r.IntN(3) == 0
+		pat.Allow = m.allow && pat.All == nil && r.IntN(3) == 0
+		if _, err := Compile([]Pattern{pat}, p); err == nil {
+			ps = append(ps, pat)
+		}
+	}
+	return ps
+}
+
+// likelyText has patterns in it, whole and in part.
+func likelyText(r *rand.Rand, ps []Pattern, n int) string {
+	var b strings.Builder
+	for range n {
+		switch p := ps[r.IntN(len(ps))]; {
+		case r.IntN(3) == 0:
+			text := p.Text
+			if p.All != nil {
+				text = p.All[r.IntN(len(p.All))]
+			}
+			rs := []rune(text)
+			b.WriteString(string(rs[r.IntN(len(rs)):]))
+		default:
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+	}
+	return b.String()
+}
+
+// rounds is how many random cases a property is tried on.
+func rounds(t testing.TB, n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
+// cut scans text in pieces that end at the places given, and fails t if a
+// promise of find.Finder is broken on the way.
+func cut(t *testing.T, s *Scanner, text string, places []int) []find.Span {
+	t.Helper()
+	var spans []find.Span
+	before, told := 0, 0
+	places = append(slices.Clone(places), len(text))
+	for i, at := range places {
+		from := 0
+		if i > 0 {
+			from = places[i-1]
+		}
+		var settled int
+		spans, settled = s.Scan(spans, text[from:at], i == len(places)-1)
+		for _, x := range spans[told:] {
+			if x.Start < before {
+				t.Fatalf("%q: after %d bytes %v was told, but %d was settled", text, at, x, before)
+			}
+		}
+		told = len(spans)
+		switch {
+		case settled < before:
+			t.Fatalf("%+v %q: after %d bytes settled went back from %d to %d", s.a.combinations, text, at, before, settled)
+		case settled > at:
+			t.Fatalf("%q: after %d bytes %d are settled", text, at, settled)
+		case settled < len(text) && utf8.ValidString(text) && !utf8.RuneStart(text[settled]):
+			t.Fatalf("%q: after %d bytes %d are settled, which is within a rune", text, at, settled)
+		}
+		before = settled
+	}
+	if before != len(text) {
+		t.Fatalf("%q: at the end %d are settled", text, before)
+	}
+	sortSpans(spans)
+	return spans
+}
+
+func everyByte(text string) []int {
+	var at []int
+	for i := 1; i < len(text); i++ {
+		at = append(at, i)
+	}
+	return at
+}
+
+// However a text is cut up, byte by byte included, the spans are those that
+// the oracle finds in the whole.
+func checkCuts(t *testing.T, p Profile, ps []Pattern, text string, seed uint64) {
+	t.Helper()
+	a := compile(t, p, ps...)
+	want := oracle(text, ps, p)
+	r := rand.New(rand.NewPCG(seed, 2))
+	defer func() {
+		if t.Failed() {
+			t.Logf("patterns %+v", ps)
+		}
+	}()
+	s := a.Scanner()
+	for _, places := range [][]int{nil, everyByte(text), randomCuts(r, text), randomCuts(r, text)} {
+		if got := cut(t, s, text, places); !slices.Equal(got, want) {
+			t.Fatalf("%v, patterns %+v\ntext %q cut at %v\ngot  %v\nwant %v", p, ps, text, places, got, want)
+		}
+		s.Reset()
+	}
+}
+
+func randomCuts(r *rand.Rand, text string) (at []int) {
+	for i := range len(text) {
+		if r.IntN(3) == 0 {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+func TestCuts(t *testing.T) {
+	for seed := range uint64(rounds(t, 4000)) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		p := Profile(r.IntN(3))
+		ps := randomPatterns(r, p, menu{r.IntN(2) == 0, r.IntN(2) == 0, r.IntN(2) == 0 && p != Sound})
+		checkCuts(t, p, ps, likelyText(r, ps, 1+r.IntN(24)), seed)
+	}
+}
+
+// After each rune, no less is held back than something may still begin at, and
+// no more; and what no continuation could change has been told.
+func TestMinimal(t *testing.T) {
+	for seed := range uint64(rounds(t, 400)) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		ps := slices.DeleteFunc(randomPatterns(r, Default, menu{allow: r.IntN(2) == 0, whole: r.IntN(2) == 0}), hasNoise)
+		ps = slices.DeleteFunc(ps, func(p Pattern) bool { return p.Allow && slices.ContainsFunc(ps, p.same) })
+		if len(ps) == 0 {
+			continue
+		}
+		checkMinimal(t, ps, strings.ToValidUTF8(likelyText(r, ps, 1+r.IntN(10)), "中"))
+	}
+}
+
+// same reports whether p, which is allowed, voids all that q finds.
+func (p Pattern) same(q Pattern) bool {
+	return !q.Allow && slices.EqualFunc(oraclePattern(p.Text, Default), oraclePattern(q.Text, Default),
+		func(x, y oracleSymbol) bool { return x.r == y.r })
+}
+
+// hasNoise reports whether noise is a symbol of a pattern. Such noise may be
+// held back a gap longer, until it is known that it is text.
+func hasNoise(p Pattern) bool {
+	return slices.ContainsFunc(oraclePattern(p.Text, Default), func(x oracleSymbol) bool { return x.kind == fold.Noise })
+}
+
+func checkMinimal(t *testing.T, ps []Pattern, text string) {
+	t.Helper()
+	a := compile(t, Default, ps...)
+	ends := []string{"", "x", "中", " "}
+	for _, p := range ps {
+		rs := []rune(p.Text)
+		for i := range rs {
+			ends = append(ends, string(rs[i:]), string(rs[i:])+"x")
+		}
+	}
+	s := a.Scanner()
+	var told []find.Span
+	for i, ch := range text {
+		var settled int
+		told, settled = s.Scan(told, string(ch), false)
+		read := text[:i+utf8.RuneLen(ch)]
+		want := len(read)
+		var sure []find.Span
+		for k, end := range ends {
+			all := oracle(read+end, ps, Default)
+			for _, x := range all {
+				if !slices.Contains(told, x) {
+					want = min(want, x.Start)
+				}
+			}
+			if k == 0 {
+				sure = all
+			} else {
+				sure = slices.DeleteFunc(sure, func(x find.Span) bool { return !slices.Contains(all, x) })
+			}
+		}
+		if settled != want {
+			t.Fatalf("patterns %+v\nafter %q settled is %d, could be %d", ps, read, settled, want)
+		}
+		for _, x := range sure {
+			if !slices.Contains(told, x) {
+				t.Fatalf("patterns %+v\nafter %q span %v is certain, but not told", ps, read, x)
+			}
+		}
+	}
+}
+
+func compile(t testing.TB, p Profile, patterns ...Pattern) *Automaton {
+	t.Helper()
+	a, err := Compile(patterns, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// words makes plain patterns, the rule of each its index.
+func words(texts ...string) []Pattern {
+	var ps []Pattern
+	for i, text := range texts {
+		ps = append(ps, Pattern{Text: text, Rule: i})
+	}
+	return ps
+}
+
+func scan(a *Automaton, text string) []find.Span {
+	spans, _ := a.Scanner().Scan(nil, text, true)
+	sortSpans(spans)
+	return spans
+}

@@ -1,0 +1,125 @@
+package match
+
+import (
+	"unicode/utf8"
+
+	"bendi/filter/fold"
+)
+
+// maxRun is how often a rune may be repeated.
+const maxRun = 64
+
+// strict reads a symbol, or one more of the last.
+func (s *Scanner) strict(r rune, f fact, kind fold.Kind, at, end int, gap bool) {
+	e := extra(r)&runeBits | oneRun
+	if kind == fold.Han {
+		e |= ofHan
+	}
+	if l := fold.Leet(r); l != r && (kind == fold.Digit || kind == fold.Noise) {
+		r, kind = l, fold.Letter
+		e |= isLeet
+	}
+	if r == s.again && groupOf(kind) == s.last && kind != fold.Digit {
+		s.repeat(end)
+		return
+	}
+	s.symbol(r, kind, at, end, pack(at, f.script(), s.bound, gap), e)
+	if s.again = r; !inWord(kind) {
+		s.again = brk
+	}
+}
+
+// repeat reads the last symbol once more.
+func (s *Scanner) repeat(end int) {
+	if s.record != nil {
+		if g := &(*s.record)[len(*s.record)-1]; g.extra.run() < maxRun {
+			g.extra += oneRun
+		}
+		return
+	}
+	if s.extra.run() == maxRun {
+		s.symbol(brk, fold.Other, end, end, pack(end, 0, 0, false), 0)
+		s.again = brk
+		return
+	}
+	s.extra += oneRun
+	if s.st >= s.a.shallow {
+		s.more[(s.n-1)&uint32(len(s.more)-1)] = s.extra
+	}
+	if s.a.nodes[s.st].meta&anyOutput != 0 {
+		s.outputs(end)
+	}
+}
+
+// due reports whether the output k, depth symbols long, ends with the last
+// repetition of the last symbol: it does so once, but for those that may have
+// been too early to end with a word.
+func (s *Scanner) due(k, depth uint32) bool {
+	run, want := s.extra.run(), s.a.shapes[k].run(depth-1)
+	return run == want || run > want && s.a.outputs[k].flags&wholeTail != 0
+}
+
+// unrepeated is where the longest output begins that waits for the last symbol
+// to be repeated.
+func (s *Scanner) unrepeated(kind meta) int {
+	a, at := s.a, never
+	for st := s.st; a.nodes[st].meta&anyOutput != 0; st = a.fail(st) {
+		depth := a.nodes[st].meta.depth()
+		lo, hi := a.at(st)
+		for k := lo; k < hi; k++ {
+			f := a.outputs[k].flags
+			if (f&isAllow != 0) == (kind == allowing) && !(f&wholeHead != 0 && s.inWord(depth)) && s.extra.run() < a.shapes[k].run(depth-1) {
+				at = min(at, place(s.entry(depth), s.pos))
+			}
+		}
+	}
+	return at
+}
+
+// strictly reports whether the last depth symbols are a disguise of a pattern
+// of such a shape.
+func (s *Scanner) strictly(sh *shape, depth uint32) (w waits, ok bool) {
+	leets, letters, alike := 0, 0, sh.runes
+	unlike, spelled := false, true
+	for i := range depth {
+		back := depth - i
+		bit := uint64(1) << i
+		e := s.extraOf(back)
+		if e.run() < sh.run(i) {
+			return 0, false
+		}
+		switch {
+		case sh.leet&bit != 0:
+			r, size := utf8.DecodeRuneInString(alike)
+			alike = alike[size:]
+			if e.rune() != r {
+				return 0, false
+			}
+		case e&isLeet != 0:
+			leets++
+		case e&ofHan == 0 && s.entry(back)&3 != 0:
+			letters++
+		}
+		if i == 0 || (e|s.extraOf(back+1))&ofHan != 0 {
+			continue
+		}
+		gap := s.entry(back)&gapBefore != 0
+		unlike = unlike || gap && sh.gaps&bit == 0
+		spelled = spelled && gap
+	}
+	if leets > 0 && leets >= letters {
+		return 0, false
+	}
+	if !unlike {
+		return 0, true
+	}
+	// A word with gaps that are not its own has to be spelled letter by letter,
+	// with no letter beside the first and the last.
+	if !spelled || s.inWord(depth) {
+		return 0, false
+	}
+	if s.extra&ofHan == 0 {
+		w = forSpaced
+	}
+	return w, true
+}

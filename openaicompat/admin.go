@@ -1,0 +1,85 @@
+package openaicompat
+
+import (
+	"context"
+	"encoding/json"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"bendi/chat"
+)
+
+// An Action is something that whoever runs the server may have done. It is
+// given the body of the request, and returns what is told as JSON.
+type Action struct {
+	Method, Path string
+	Do           func(ctx context.Context, body []byte) (any, error)
+}
+
+// act serves an action to those who may.
+func (s *server) act(a Action) handler {
+	return func(c *gin.Context, x *exchange) error {
+		if err := s.mayAct(c.Request, x); err != nil {
+			return err
+		}
+		body, err := s.body(c)
+		if err != nil {
+			return err
+		}
+		out, err := a.Do(c.Request.Context(), body)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(out)
+		if err != nil {
+			return err
+		}
+		return s.json(c, http.StatusOK, text)
+	}
+}
+
+// mayAct returns why a request may not change anything. With keys it takes one
+// that may; without, whoever is on this machine may. A web page in a browser
+// here is not: it could make the browser ask, so what a page sends is refused,
+// and so is a name that somebody has made to mean this machine.
+func (s *server) mayAct(r *http.Request, x *exchange) error {
+	if s.Inside {
+		return nil
+	}
+	if s.Keys != nil {
+		if s.Admin == nil || !s.Admin(x.key) {
+			return chat.Errorf(chat.Forbidden, "This key may not do this; the operator can allow it with admin: true under access.keys.")
+		}
+		return nil
+	}
+	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || !isLocal(r.Host) {
+		return chat.Errorf(chat.Forbidden, "Without API keys this is for programs on this machine alone, which ask 127.0.0.1 or localhost, and not for web pages.")
+	}
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method != http.MethodGet && r.Method != http.MethodHead && media != "application/json" {
+		return chat.Errorf(chat.Invalid, "The Content-Type must be application/json.")
+	}
+	return nil
+}
+
+// isLocal reports whether a Host header names this machine to itself.
+func isLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
+}
+
+// DecodeAction reads the body of an action strictly.
+func DecodeAction[T any](body []byte) (*T, error) {
+	in := new(T)
+	if err := json.Unmarshal(body, in); err != nil {
+		return nil, &chat.Error{Kind: chat.Invalid, Code: chat.CodeInvalidValue, Msg: "The body is not the JSON object that this takes.", Err: err}
+	}
+	return in, nil
+}

@@ -1,0 +1,84 @@
+package openaicompat_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"bendi/chat"
+	"bendi/openaicompat"
+)
+
+// Only those may have something done who are said to, and no web page can
+// make a browser on this machine ask for it.
+func TestWhoMayAct(t *testing.T) {
+	type header map[string]string
+	asJSON := func(h header) header {
+		if h == nil {
+			h = header{}
+		}
+		if h["Content-Type"] == "" {
+			h["Content-Type"] = "application/json"
+		}
+		return h
+	}
+	tests := []struct {
+		name    string
+		keys    bool
+		host    string
+		headers header
+		status  int
+	}{
+		{"no keys, on this machine", false, "127.0.0.1:8080", asJSON(nil), 200},
+		{"by name", false, "localhost:8080", asJSON(nil), 200},
+		{"IPv6", false, "[::1]:8080", asJSON(nil), 200},
+		{"a page", false, "127.0.0.1:8080", asJSON(header{"Origin": "https://evil.example"}), 403},
+		{"a page of a browser that sends no Origin", false, "127.0.0.1:8080", asJSON(header{"Sec-Fetch-Site": "cross-site"}), 403},
+		{"a name that was made to mean this machine", false, "evil.example:8080", asJSON(nil), 403},
+		{"a form", false, "127.0.0.1:8080", header{"Content-Type": "text/plain"}, 400},
+		{"a key that may", true, "bendi.example", header{"Authorization": "Bearer operator"}, 200},
+		{"a key that may not", true, "127.0.0.1:8080", header{"Authorization": "Bearer shop"}, 403},
+		{"no key", true, "127.0.0.1:8080", nil, 401},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			done := ""
+			o := openaicompat.Options{
+				Admin: func(key string) bool { return key == "operator" },
+				Actions: []openaicompat.Action{{Method: http.MethodPost, Path: "/admin/do", Do: func(_ context.Context, body []byte) (any, error) {
+					in, err := openaicompat.DecodeAction[struct{ What string }](body)
+					if err != nil {
+						return nil, err
+					}
+					done = in.What
+					return map[string]string{"done": in.What}, nil
+				}}},
+			}
+			if tt.keys {
+				o.Keys = named{}
+			}
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/admin/do", strings.NewReader(`{"what":"it"}`))
+			req.Host = tt.host
+			for name, value := range tt.headers {
+				req.Header.Set(name, value)
+			}
+			rec := httptest.NewRecorder()
+			openaicompat.New(o).ServeHTTP(rec, req)
+			if rec.Code != tt.status || (done == "it") != (tt.status == 200) {
+				t.Errorf("status %d, want %d, done %q: %s", rec.Code, tt.status, done, rec.Body)
+			}
+		})
+	}
+	o := openaicompat.Options{Actions: []openaicompat.Action{{Method: http.MethodGet, Path: "/admin/do", Do: func(context.Context, []byte) (any, error) {
+		return nil, chat.Errorf(chat.Conflict, "not now")
+	}}}}
+	rec := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/do", nil)
+	req.Host = "127.0.0.1"
+	openaicompat.New(o).ServeHTTP(rec, req)
+	if rec.Code != http.StatusConflict || !strings.Contains(rec.Body.String(), "not now") {
+		t.Errorf("an action that fails: status %d: %s", rec.Code, rec.Body)
+	}
+}

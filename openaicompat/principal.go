@@ -1,0 +1,56 @@
+package openaicompat
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"bendi/chat"
+)
+
+// Headers by which a gateway tells its workers on whose behalf it asks. A
+// server believes them only where Inside is set.
+const (
+	principalHeader = "X-Bendi-Principal"
+	priorityHeader  = "X-Bendi-Priority"
+)
+
+// MaxPriority is the highest priority there is, and the lowest below 0.
+const MaxPriority = 10
+
+// principal returns who asks: the API key by its name, or inside, whom the
+// gateway names.
+func (s *server) principal(h http.Header, x *exchange) string {
+	if s.Inside {
+		return h.Get(principalHeader)
+	}
+	return x.key
+}
+
+// priority returns the priority of a request: that of its key and that of its
+// route together. What the body says can only lower it; there it is vLLM's, of
+// which the lowest goes first.
+func (s *server) priority(h http.Header, x *exchange, rt Route, body json.RawMessage) (int, error) {
+	if s.Inside {
+		n, _ := strconv.Atoi(h.Get(priorityHeader))
+		return bounded(n), nil
+	}
+	priority := rt.Priority
+	if s.Priority != nil {
+		priority += s.Priority(x.key)
+	}
+	priority = bounded(priority)
+	if len(body) == 0 {
+		return priority, nil
+	}
+	var later int
+	if err := json.Unmarshal(body, &later); err != nil {
+		return 0, chat.BadParam("priority", "'priority' must be a whole number.")
+	}
+	if later < 0 {
+		return 0, chat.BadParam("priority", "'priority' is %d; a request can be put behind others by a number above 0, and not before them.", later)
+	}
+	return bounded(priority - min(later, 2*MaxPriority)), nil
+}
+
+func bounded(priority int) int { return max(-MaxPriority, min(priority, MaxPriority)) }
