@@ -5,7 +5,7 @@ LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
 
-.PHONY: build run test bench bench-engine lint fmt lib clients clean lib-cuda image-check
+.PHONY: build run test bench bench-engine soak lint fmt lib clients clean lib-cuda image-check
 
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
 	go build -o bin/ ./cmd/bendi ./cmd/bendi-engine
@@ -22,6 +22,9 @@ bench: build ## print the benchmark tables
 
 bench-engine: build ## measure the worker as clients see it; flags in BENCH, see docs/performance.md
 	go run ./scripts/bench-engine $(BENCH)
+
+soak: build ## many short requests; fails where memory, goroutines, files or KV cells grow. Flags in SOAK
+	go run ./scripts/soak $(SOAK)
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "not formatted, run make fmt:"; gofmt -l .; exit 1; }

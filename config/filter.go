@@ -307,6 +307,12 @@ func (c *Config) checkFilters(bad bad) {
 			if len(r.Request) == 3 || !slices.Equal(r.Request, r.Answer) {
 				checkActions(bad, key+".answer", r.Answer)
 			}
+			if strings.HasPrefix(category, "pii.") {
+				bad(key, "personal data has settings of its own, under privacy")
+			}
+			if r.Replacement == "" && slices.Contains(append(slices.Clone(r.Request), r.Answer...), replaces) {
+				bad(key+".replacement", replacesNothing)
+			}
 			for i, a := range r.Answer {
 				if a == routeLocal && len(r.Answer) == 3 {
 					bad(fmt.Sprintf("%s.answer[%d]", key, i), routeLocalAnswer)
@@ -320,6 +326,9 @@ func (c *Config) checkFilters(bad bad) {
 			}
 			one(bad, key+".request", r.Request)
 			one(bad, key+".answer", r.Answer)
+			if r.Replacement == "" && (r.Request == replaces || r.Answer == replaces) {
+				bad(key+".replacement", replacesNothing)
+			}
 			if r.Answer == routeLocal {
 				bad(key+".answer", routeLocalAnswer)
 			}
@@ -345,6 +354,9 @@ func (c *Config) checkFilters(bad bad) {
 		one(bad, key+".block_as", f.BlockAs)
 		one(bad, key+".history", f.History)
 		one(bad, key+".label.position", f.Label.Position)
+		if text := f.Label.Text; text != "" && (!strings.Contains(text, "人工智能") && !strings.Contains(strings.ToUpper(text), "AI") || !strings.Contains(text, "生成") && !strings.Contains(text, "合成")) {
+			bad(key+".label.text", "must say 人工智能 or AI, and 生成 or 合成, as GB 45438-2025 has it")
+		}
 		if strings.ContainsFunc(f.Label.Producer, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
 			bad(key+".label.producer", "want a code of characters from ! to ~, as GB 45438-2025 has it, without spaces")
 		}
@@ -361,6 +373,9 @@ func (c *Config) checkFilters(bad bad) {
 }
 
 const (
+	replaces        = "replace"
+	replacesNothing = "is empty, so that what is left and right of a word can make another; write a text such as [已屏蔽], or use mask"
+
 	routeLocal       = "route_local"
 	routeLocalAnswer = "route_local is for requests: an answer has been written when it is looked at"
 )

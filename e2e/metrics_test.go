@@ -101,7 +101,7 @@ func TestSeeingInside(t *testing.T) {
 		`bendi_http_requests_in_flight{route="/v1/chat/pro"}`:                                               1,
 		`bendi_http_requests_total{backend="llamacpp",model="bendi-demo",route="/v1/chat",status="200"}`:    1,
 		`bendi_http_requests_total{backend="",model="",route="/v1/chat",status="404"}`:                      1,
-		`bendi_http_request_duration_seconds_count{backend="llamacpp",model="bendi-demo",route="/v1/chat"}`: 1,
+		`bendi_http_request_duration_seconds_count{backend="llamacpp",model="bendi-demo",operation="chat",route="/v1/chat"}`: 1,
 		`bendi_inter_token_latency_seconds_bucket{model="bendi-demo",le="80"}`:                              1,
 	} {
 		if got := s.metric(t, name); got < least {

@@ -80,15 +80,18 @@ func (a *answer) choice(i int) *choice {
 
 // strand returns a strand for a text of c.
 func (a *answer) strand(c *choice, path string, json bool) *strand {
-	b := a.bench(c, path)
-	s := &strand{editor: a.plan.editor(b), bench: b, whole: a.policy.Buffer == SentenceBuffer}
+	s := &strand{bench: *a.bench(c, path)}
+	a.plan.start(&s.editor, &s.bench)
+	if a.policy.Buffer == SentenceBuffer {
+		s.gate = new(gate)
+	}
 	if json {
 		s.json = newLexer(path != contentPath)
 	}
 	if a.asks(SentenceOpinion) && (path == contentPath || path == reasoningPath) {
 		var said strings.Builder
-		s.whole = true
-		s.ask = func(sentence string) bool {
+		s.gate = &gate{}
+		s.gate.ask = func(sentence string) bool {
 			said.WriteString(sentence)
 			return a.passes(c, path, said.String())
 		}

@@ -123,7 +123,7 @@ func TestConcealAndRestore(t *testing.T) {
 func TestSpellings(t *testing.T) {
 	e := &echo{}
 	c := Conceal(e, ConcealOptions{Secret: testSecret})
-	text := "138 0013 8000，１３８００１３８０００，13800138000，+8613800138000"
+	text := "138 0013 8000，１３８００１３８０００，13800138000\u0301\ufe0f，+8613800138000"
 	if content, _, _, _ := toldBy(t, c, user(text)); content != text {
 		t.Errorf("the answer is %q", content)
 	}
@@ -310,14 +310,16 @@ func FuzzConceal(f *testing.F) {
 		f.Add(v.before+v.value+"[[PHONE_k7q2m4xa]]", uint8(3))
 	}
 	f.Add("[[[[PHONE_aaaaaaaa]]]]13800138000]]", uint8(1))
-	types := map[string]Egress{"*": EgressMask}
 	d := pii.New()
+	e := &echo{}
+	c := Conceal(e, ConcealOptions{Secret: testSecret, Types: map[string]Egress{"*": EgressMask}})
 	f.Fuzz(func(t *testing.T, text string, cut uint8) {
 		text = strings.ToValidUTF8(text, "")
 		if text == "" {
 			return
 		}
-		e := &echo{answer: func(req *chat.Request) []chat.Event {
+		e.seen = nil
+		e.answer = func(req *chat.Request) []chat.Event {
 			var events []chat.Event
 			for _, r := range req.Messages[0].Text() {
 				if n := len(events); n > 0 && len(events[n-1].Text) < int(cut%16) {
@@ -327,8 +329,8 @@ func FuzzConceal(f *testing.F) {
 				events = append(events, chat.Event{Text: string(r)})
 			}
 			return events
-		}}
-		content, _, _, _ := toldBy(t, Conceal(e, ConcealOptions{Secret: testSecret, Types: types}), user(text))
+		}
+		content, _, _, _ := toldBy(t, c, user(text))
 		if content != text {
 			t.Fatalf("%q comes back as %q; the model saw %q", text, content, e.seen[0].Messages[0].Text())
 		}
@@ -439,7 +441,11 @@ func TestConcealContract(t *testing.T) {
 			chattest.Contract(t, Conceal(script, ConcealOptions{Secret: testSecret}), func() *chat.Request { return user(text) })
 		})
 	}
-	c := Conceal(&echo{}, ConcealOptions{Secret: testSecret})
+	var gifted struct {
+		chattest.Script
+		chattest.Gifts
+	}
+	c := Conceal(gifted, ConcealOptions{Secret: testSecret})
 	chattest.EmbedderContract(t, c, func() *chat.EmbedRequest {
 		return &chat.EmbedRequest{Inputs: []chat.Input{{Text: "你好"}, {Text: "13800138000"}}}
 	})
@@ -507,5 +513,61 @@ func TestEgress(t *testing.T) {
 		if len(kindOf(k.Type))+len("[[_]]")+bodySize > maxTokenSize {
 			t.Errorf("a token of %s is too long", k.Name)
 		}
+	}
+}
+
+// What is put back to its owner is not masked by the filter in front; what the
+// model comes up with itself is.
+func TestConcealBehindGuard(t *testing.T) {
+	rules, err := Compile(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const phone, other = "13800138000", "13900139000"
+	for cut := 1; cut < 25; cut++ {
+		e := &echo{answer: func(req *chat.Request) []chat.Event {
+			text := "打" + req.Messages[0].Text() + "，或" + other + "。"
+			var events []chat.Event
+			for i := 0; i < len(text); {
+				n := min(cut, len(text)-i)
+				for i+n < len(text) && text[i+n]&0xC0 == 0x80 {
+					n++
+				}
+				events = append(events, chat.Event{Text: text[i : i+n]})
+				i += n
+			}
+			return events
+		}}
+		g := Guard(Conceal(e, ConcealOptions{Secret: testSecret}), Options{
+			Shelf:  NewShelf(rules),
+			Policy: &Policy{Personal: map[string]Personal{"*": {Request: Log, Answer: Mask}}},
+		})
+		a, err := chattest.Collect(g.Chat(t.Context(), user(phone)), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "打" + phone + "，或***。"; a.Text[0] != want {
+			t.Fatalf("cut %d: %q, want %q", cut, a.Text[0], want)
+		}
+	}
+}
+
+// A long request: what it costs before anything is sent.
+func BenchmarkConceal(b *testing.B) {
+	prose := strings.Repeat("我们在讨论这个问题的时候，应当先把情况弄清楚，再决定怎么办。大家都说今天天气很好，适合出去走走。", 3000)
+	for name, text := range map[string]string{"clean": prose, "with a value": prose + "手机13800138000。"} {
+		b.Run(name, func(b *testing.B) {
+			c := Conceal(chattest.Script("好"), ConcealOptions{Secret: testSecret})
+			req := user(text)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, err := range c.Chat(b.Context(), req) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
 	}
 }

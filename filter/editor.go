@@ -29,28 +29,27 @@ type editor struct {
 	judge   judge
 	stages  []stage
 	json    *lexer // nil: plain text
-	context int    // bytes before a span that the judge wants to see
+	context int32  // bytes before a span that the judge wants to see
 	rigid   bool   // nothing may be rewritten
-
-	read    int    // what finders have read
-	base    int    // what lies before it is out, or gone
-	from    int    // where tail begins
-	tail    []byte // what was read, for as long as somebody may ask for it
-	found   []find.Span
-	hits    []hit // told by finders, and not judged yet
-	swallow bool  // marks at base belong to what was rewritten before them
+	exact   bool   // marks behind what was rewritten stay: the rewrite is undone later
+	swallow bool   // marks at base belong to what was rewritten before them
 	blocked bool
 	altered bool // something was rewritten, or blocked
+
+	read int    // what finders have read
+	base int    // what lies before it is out, or gone
+	from int    // where tail begins
+	tail []byte // what was read, for as long as somebody may ask for it
+	hits []hit  // told by finders, and not judged yet
 
 	out  strings.Builder // outputs, one behind the other; a new one when it is full
 	cuts *[]cut          // takes the rewrites instead of an output being made; nil: make one
 }
 
-// A stage is a finder with how far it has made up its mind.
+// A stage is one of the finders that an editor asks.
 type stage struct {
 	find.Finder
-	source  int
-	settled int
+	source int
 }
 
 // A hit is a span by one of the finders.
@@ -82,7 +81,7 @@ type ruling struct {
 }
 
 // slabSize is the capacity of a builder of outputs, in bytes.
-const slabSize = 256
+const slabSize = 64
 
 // write takes the next piece of the text and returns what is to go out. After
 // a block or the last piece there is no more.
@@ -118,7 +117,7 @@ func (e *editor) write(piece string, last bool) string {
 		e.hits, e.tail = nil, nil
 	} else {
 		e.keep(settled)
-		from := max(e.from, min(e.base, settled)-e.context)
+		from := max(e.from, min(e.base, settled)-int(e.context))
 		e.tail = e.tail[:copy(e.tail, e.tail[from-e.from:])]
 		e.from = from
 		e.forget()
@@ -130,7 +129,6 @@ func (e *editor) write(piece string, last bool) string {
 func (e *editor) reset() {
 	for i := range e.stages {
 		e.stages[i].Reset()
-		e.stages[i].settled = 0
 	}
 	if e.json != nil {
 		e.json = newLexer(e.json.bare)
@@ -146,9 +144,9 @@ func (e *editor) scan(view string, last bool) (settled int) {
 	settled = e.read
 	for i := range e.stages {
 		s := &e.stages[i]
-		e.found, s.settled = s.Scan(e.found[:0], view, last)
-		settled = min(settled, s.settled)
-		for _, sp := range e.found {
+		found, upto := s.Scan(nil, view, last)
+		settled = min(settled, upto)
+		for _, sp := range found {
 			e.hits = append(e.hits, hit{Span: sp, source: s.source})
 		}
 	}
@@ -204,7 +202,7 @@ func (e *editor) settle(settled int, last bool) {
 		for ; done < len(e.hits) && e.hits[done].Start == e.hits[first].Start; done++ {
 			h := e.hits[done]
 			from, to, fits := e.fit(&h)
-			r := e.judge.judge(h, e.tail[h.Start-e.from:h.End-e.from], e.tail[max(0, h.Start-e.from-e.context):h.Start-e.from], !fits)
+			r := e.judge.judge(h, e.tail[h.Start-e.from:h.End-e.from], e.tail[max(0, h.Start-e.from-int(e.context)):h.Start-e.from], !fits)
 			switch {
 			case r.Action == Block:
 				block = true
@@ -269,7 +267,7 @@ func (e *editor) put(h hit, text string) {
 	default:
 		e.out.WriteString(text)
 	}
-	e.base, e.swallow = h.End, true
+	e.base, e.swallow = h.End, !e.exact
 }
 
 // skipMarks drops the marks that belonged to the last rune of what was

@@ -1,13 +1,15 @@
 package filter
 
 import (
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
 	"bendi/filter/find"
 	"bendi/filter/fold"
 	"bendi/filter/match"
 	"bendi/filter/pii"
-	"strings"
-	"sync"
-	"unicode/utf8"
 )
 
 // What is put in place of a word must not make another one: between 赌 and 博,
@@ -33,7 +35,8 @@ func (r *Rules) bars(put string, p *Policy) bool {
 			if t.cut > 0 {
 				size = t.cut
 			}
-			if spans, _ := s.Scan(nil, w[:size]+put+w[size:], true); len(spans) > 0 {
+			spans, _ := s.Scan(nil, w[:size]+put+w[size:], true)
+			if slices.ContainsFunc(spans, func(sp find.Span) bool { return sp.Start < size && sp.End > size+len(put) }) {
 				return false
 			}
 		}

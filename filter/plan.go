@@ -134,12 +134,18 @@ const personal = "pii."
 
 // editor returns an editor for a text of one direction, which asks b.
 func (p *plan) editor(b *bench) *editor {
-	s := &p.sides[b.direction]
-	e := &editor{judge: b, context: s.context, stages: make([]stage, len(s.sources))}
-	for i, src := range s.sources {
-		e.stages[i] = stage{Finder: p.rules.sources[src].open(), source: src}
-	}
+	e := new(editor)
+	p.start(e, b)
 	return e
+}
+
+// start makes an editor ready.
+func (p *plan) start(e *editor, b *bench) {
+	s := &p.sides[b.direction]
+	e.judge, e.context, e.stages = b, int32(s.context), make([]stage, len(s.sources))
+	for i, src := range s.sources {
+		e.stages[i] = stage{p.rules.sources[src].open(), src}
+	}
 }
 
 // A bench is the judge of one text: it applies a plan, and tells what it did.
@@ -150,13 +156,24 @@ type bench struct {
 	id        bool   // the text is an id: it is never rewritten, and nobody minds
 	peek      bool   // what would be done is told, and nothing is
 	tell      func(o outcome, text []byte)
+	more      *benchMore // what few need; nil: nothing yet
+}
 
+// benchMore is what few benches need.
+type benchMore struct {
 	// spared has the stretches of the text, as it is written, in which personal
 	// data is that of whoever asks.
 	spared []chat.Stretch
 
 	start, end int     // of the last hits
 	rules      []int32 // theirs
+}
+
+func (b *bench) other() *benchMore {
+	if b.more == nil {
+		b.more = new(benchMore)
+	}
+	return b.more
 }
 
 // An outcome is what was done about a hit.
@@ -213,23 +230,31 @@ func (b *bench) judge(h hit, text, before []byte, rigid bool) ruling {
 // told reports whether the rule of h was told of its place before: that which
 // is read plainly comes first.
 func (b *bench) told(h hit, rule int32) bool {
-	if h.Start != b.start || h.End != b.end {
-		b.start, b.end, b.rules = h.Start, h.End, b.rules[:0]
+	if !b.plan.policy.Strict {
+		return false // there is one source for each rule
 	}
-	if slices.Contains(b.rules, rule) {
+	m := b.other()
+	if h.Start != m.start || h.End != m.end {
+		m.start, m.end, m.rules = h.Start, h.End, m.rules[:0]
+	}
+	if slices.Contains(m.rules, rule) {
 		return true
 	}
-	b.rules = append(b.rules, rule)
+	m.rules = append(m.rules, rule)
 	return false
 }
 
 // spares reports whether h lies in a stretch that is spared. It forgets those
 // that are past.
 func (b *bench) spares(h hit) bool {
-	for len(b.spared) > 0 && b.spared[0].End <= h.at {
-		b.spared = b.spared[1:]
+	if b.more == nil {
+		return false
 	}
-	return len(b.spared) > 0 && b.spared[0].Start <= h.at && h.to <= b.spared[0].End
+	spared := &b.more.spared
+	for len(*spared) > 0 && (*spared)[0].End <= h.at {
+		*spared = (*spared)[1:]
+	}
+	return len(*spared) > 0 && (*spared)[0].Start <= h.at && h.to <= (*spared)[0].End
 }
 
 // across is what is done where nothing can be rewritten.

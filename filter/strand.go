@@ -10,19 +10,23 @@ import (
 // A strand is one text of an answer: a choice's content, its reasoning, its
 // refusal or the arguments of one of its tool calls.
 type strand struct {
-	*editor
-	bench   *bench // its judge
-	held    []byte // by sentence: what is filtered, and not the end of a sentence yet
-	whole   bool   // it is let go of sentence by sentence
-	ask     func(sentence string) (pass bool)
-	in, out int // bytes that were taken and let go of
+	editor
+	bench   bench // its judge
+	gate    *gate // nil: it goes out as soon as it is filtered
+	in, out int   // bytes that were taken and let go of
+}
+
+// A gate lets a text go sentence by sentence.
+type gate struct {
+	held []byte                            // what is filtered, and not the end of a sentence yet
+	ask  func(sentence string) (pass bool) // nil: everything passes
 }
 
 // write takes the next piece and returns what is to go out.
 func (s *strand) write(piece string, last bool) string {
 	s.in += len(piece)
 	text := s.editor.write(piece, last)
-	if s.whole {
+	if s.gate != nil {
 		text = s.sentences(text, last && !s.blocked)
 	}
 	s.out += len(text)
@@ -34,26 +38,28 @@ func (s *strand) write(piece string, last bool) string {
 func (s *strand) spare(restored []chat.Stretch, at, n int) {
 	for _, r := range restored {
 		if at <= r.Start && r.End <= at+n {
-			s.bench.spared = append(s.bench.spared, chat.Stretch{Start: s.in + r.Start - at, End: s.in + r.End - at})
+			m := s.bench.other()
+			m.spared = append(m.spared, chat.Stretch{Start: s.in + r.Start - at, End: s.in + r.End - at})
 		}
 	}
 }
 
 // sentences adds text to what is held and returns the sentences that are whole.
 func (s *strand) sentences(text string, last bool) string {
-	from := max(0, len(s.held)-utf8.UTFMax)
-	s.held = append(s.held, text...)
-	n := len(s.held)
+	g := s.gate
+	from := max(0, len(g.held)-utf8.UTFMax)
+	g.held = append(g.held, text...)
+	n := len(g.held)
 	if !last {
-		n = sentenceEnd(s.held, from)
+		n = sentenceEnd(g.held, from)
 	}
 	if n == 0 {
 		return ""
 	}
-	sentence := string(s.held[:n])
-	s.held = s.held[:copy(s.held, s.held[n:])]
-	if s.ask != nil && !s.ask(sentence) {
-		s.blocked, s.altered, s.held = true, true, nil
+	sentence := string(g.held[:n])
+	g.held = g.held[:copy(g.held, g.held[n:])]
+	if g.ask != nil && !g.ask(sentence) {
+		s.blocked, s.altered, g.held = true, true, nil
 		return ""
 	}
 	return sentence

@@ -106,15 +106,6 @@ func (v *vault) keyed(kind, text string, n uint64) string {
 // kindOf returns what a type is called in a token.
 func kindOf(t pii.Type) string { return strings.ToUpper(t.String()) }
 
-// maxToken is the length of the longest token.
-func maxToken() int {
-	n := len(literal)
-	for _, k := range pii.Types() {
-		n = max(n, len(k.Name))
-	}
-	return n + len("[[_]]") + bodySize
-}
-
 // issued has the tokens whose values are put back.
 type issued struct {
 	sorted []string // in lower case, where any case will do

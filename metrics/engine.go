@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,7 +46,9 @@ func NewEngine() *Engine {
 	e.stepWhole = histogram("bendi_engine_step_seconds", "A step of the engine, all of it.", stepBuckets)
 	e.stepDecode = histogram("bendi_engine_decode_seconds", "Of a step, what llama.cpp takes.", stepBuckets)
 	e.stepSample = histogram("bendi_engine_sample_seconds", "Of a step, drawing the next tokens.", stepBuckets)
-	e.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{Namespace: "bendi_worker"}))
+	e.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{Namespace: "bendi_worker"}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "bendi_worker_goroutines", Help: "Goroutines of the worker."},
+			func() float64 { return float64(runtime.NumGoroutine()) }))
 	return e
 }
 

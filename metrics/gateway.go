@@ -30,16 +30,16 @@ func NewGateway(version string, workers map[string]Worker) *Gateway {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return register(g.registry, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
 	}
-	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 		return register(g.registry, prometheus.NewHistogramVec(
-			prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"route", "backend", "model"}))
+			prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, append([]string{"route", "backend", "model"}, labels...)))
 	}
 	g.requests = counter("bendi_http_requests_total", "Requests that have ended, by the status they ended with.", "route", "backend", "model", "status")
 	g.gone = counter("bendi_http_client_gone_total", "Requests whose client left before the end.", "route", "backend", "model")
 	g.running = register(g.registry, prometheus.NewGaugeVec(
 		prometheus.GaugeOpts{Name: "bendi_http_requests_in_flight", Help: "Requests being answered."}, []string{"route"}))
 	g.first = histogram("bendi_http_time_to_first_token_seconds", "From a request to the first piece of its streamed answer.", firstTokenBuckets)
-	g.duration = histogram("bendi_http_request_duration_seconds", "From a request to the end of its whole answer.", latencyBuckets)
+	g.duration = histogram("bendi_http_request_duration_seconds", "From a request to the end of its whole answer, by what was asked for.", latencyBuckets, "operation")
 	g.Filter = newFilter(g.registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bendi_build_info", Help: "Which program this is; always 1.", ConstLabels: prometheus.Labels{"version": version},
@@ -67,7 +67,7 @@ func (g *Gateway) Ended(o openaicompat.Outcome) {
 	if o.Route == "" || o.Status != http.StatusOK {
 		return
 	}
-	seconds(g.duration.WithLabelValues(o.Route, o.Backend, o.Model), o.Duration)
+	seconds(g.duration.WithLabelValues(o.Route, o.Backend, o.Model, o.Operation), o.Duration)
 	if o.Stream && o.FirstToken > 0 {
 		seconds(g.first.WithLabelValues(o.Route, o.Backend, o.Model), o.FirstToken)
 	}

@@ -149,8 +149,8 @@ func TestGatewayCountsRequests(t *testing.T) {
 			`bendi_http_requests_total{backend="",model="",route="",status="404"} 1`,
 			`bendi_http_client_gone_total{backend="llamacpp",model="tiny",route="/v1/chat"} 1`,
 			`bendi_http_requests_in_flight{route="/v1/chat"} 1`,
-			`bendi_http_request_duration_seconds_sum{backend="llamacpp",model="tiny",route="/v1/chat"} 3.6`,
-			`bendi_http_request_duration_seconds_count{backend="llamacpp",model="tiny",route="/v1/chat"} 2`,
+			`bendi_http_request_duration_seconds_sum{backend="llamacpp",model="tiny",operation="chat",route="/v1/chat"} 3.6`,
+			`bendi_http_request_duration_seconds_count{backend="llamacpp",model="tiny",operation="chat",route="/v1/chat"} 2`,
 			`bendi_http_time_to_first_token_seconds_sum{backend="llamacpp",model="tiny",route="/v1/chat"} 0.3`,
 			`bendi_http_time_to_first_token_seconds_count{backend="llamacpp",model="tiny",route="/v1/chat"} 1`,
 		)

@@ -1,6 +1,7 @@
 package openaicompat
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -20,10 +21,10 @@ type endpoint struct {
 
 func endpoints() []endpoint {
 	return []endpoint{
-		{"/embeddings", (*server).embeddings, wire.EmbedExample},
-		{"/rerank", (*server).rerank, wire.RerankExample},
-		{"/tokenize", (*server).tokenize, wire.TokenizeExample},
-		{"/detokenize", (*server).detokenize, wire.DetokenizeExample},
+		{"/embeddings", once(embedding, chat.Embed, func(a *chat.Embeddings) (string, chat.Usage) { return a.Backend, a.Usage }), wire.EmbedExample},
+		{"/rerank", once(reranking, chat.Rerank, func(a *chat.Ranking) (string, chat.Usage) { return a.Backend, a.Usage }), wire.RerankExample},
+		{"/tokenize", once(tokenizing, chat.Tokenize, func(a *chat.Tokens) (string, chat.Usage) { return a.Backend, chat.Usage{} }), wire.TokenizeExample},
+		{"/detokenize", once(detokenizing, chat.Detokenize, func(a *chat.Text) (string, chat.Usage) { return a.Backend, chat.Usage{} }), wire.DetokenizeExample},
 		{"/moderations", (*server).moderations, wire.ModerationExample},
 	}
 }
@@ -35,7 +36,10 @@ func (s *server) beside(rt Route) {
 			if e.path == "/moderations" && rt.Moderator == nil {
 				continue
 			}
-			h := func(c *gin.Context, x *exchange) error { return e.answer(s, c, x, rt) }
+			h := func(c *gin.Context, x *exchange) error {
+				x.operation = e.path[1:]
+				return e.answer(s, c, x, rt)
+			}
 			s.on(http.MethodPost, h, base+e.path, base+e.path+"/")
 		}
 	}
@@ -51,101 +55,91 @@ func exampleOf(path string) string {
 	return wire.ChatExample
 }
 
-func (s *server) embeddings(c *gin.Context, x *exchange, rt Route) error {
-	defer s.Observer.Enter(rt.Path)()
-	body, err := s.begin(c, x, rt)
-	if err != nil {
-		return err
-	}
-	call, err := wire.DecodeEmbed(body)
-	if err != nil {
-		return err
-	}
-	req := call.Request
-	req.ID = x.id
-	if req.Model, err = x.resolve(rt, req.Model); err != nil {
-		return err
-	}
-	out, err := chat.Embed(c.Request.Context(), rt.Model, req)
-	if err != nil {
-		return err
-	}
-	x.usage = out.Usage
-	body, err = wire.EncodeEmbeddings(req.Model, call.Base64, out)
-	return s.end(c, x, out.Backend, body, err)
+// A question is a request to one of the endpoints that a model answers in one
+// piece, and how its answer is told.
+type question[Req, Answer any] struct {
+	req       *Req
+	id, model *string // of req
+	encode    func(*Answer) ([]byte, error)
 }
 
-func (s *server) rerank(c *gin.Context, x *exchange, rt Route) error {
-	defer s.Observer.Enter(rt.Path)()
-	body, err := s.begin(c, x, rt)
-	if err != nil {
-		return err
+// once returns the endpoint that asks a model such questions.
+func once[Req, Answer any](
+	decode func(body []byte) (question[Req, Answer], error),
+	ask func(context.Context, chat.Model, *Req) (*Answer, error),
+	tells func(*Answer) (backend string, usage chat.Usage),
+) func(s *server, c *gin.Context, x *exchange, rt Route) error {
+	return func(s *server, c *gin.Context, x *exchange, rt Route) error {
+		defer s.Observer.Enter(rt.Path)()
+		body, err := s.begin(c, x, rt)
+		if err != nil {
+			return err
+		}
+		q, err := decode(body)
+		if err != nil {
+			return err
+		}
+		*q.id = x.id
+		if *q.model, err = x.resolve(rt, *q.model); err != nil {
+			return err
+		}
+		out, err := ask(c.Request.Context(), rt.Model, q.req)
+		if err != nil {
+			return err
+		}
+		var backend string
+		backend, x.usage = tells(out)
+		body, err = q.encode(out)
+		return s.end(c, x, backend, body, err)
 	}
-	call, err := wire.DecodeRerank(body)
-	if err != nil {
-		return err
-	}
-	req := call.Request
-	req.ID = x.id
-	if req.Model, err = x.resolve(rt, req.Model); err != nil {
-		return err
-	}
-	out, err := chat.Rerank(c.Request.Context(), rt.Model, req)
-	if err != nil {
-		return err
-	}
-	x.usage = out.Usage
-	var documents []string
-	if call.ReturnDocuments {
-		documents = req.Documents
-	}
-	body, err = wire.EncodeRanking(req.Model, out, documents)
-	return s.end(c, x, out.Backend, body, err)
 }
 
-func (s *server) tokenize(c *gin.Context, x *exchange, rt Route) error {
-	defer s.Observer.Enter(rt.Path)()
-	body, err := s.begin(c, x, rt)
+func embedding(body []byte) (q question[chat.EmbedRequest, chat.Embeddings], err error) {
+	in, err := wire.DecodeEmbed(body)
 	if err != nil {
-		return err
+		return q, err
 	}
-	call, err := wire.DecodeTokenize(body)
-	if err != nil {
-		return err
+	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
+	q.encode = func(out *chat.Embeddings) ([]byte, error) {
+		return wire.EncodeEmbeddings(in.Request.Model, in.Base64, out)
 	}
-	req := call.Request
-	req.ID = x.id
-	if req.Model, err = x.resolve(rt, req.Model); err != nil {
-		return err
-	}
-	out, err := chat.Tokenize(c.Request.Context(), rt.Model, req)
-	if err != nil {
-		return err
-	}
-	body, err = wire.EncodeTokens(out.Tokens, call.Pieces)
-	return s.end(c, x, out.Backend, body, err)
+	return q, nil
 }
 
-func (s *server) detokenize(c *gin.Context, x *exchange, rt Route) error {
-	defer s.Observer.Enter(rt.Path)()
-	body, err := s.begin(c, x, rt)
+func reranking(body []byte) (q question[chat.RerankRequest, chat.Ranking], err error) {
+	in, err := wire.DecodeRerank(body)
 	if err != nil {
-		return err
+		return q, err
 	}
+	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
+	q.encode = func(out *chat.Ranking) ([]byte, error) {
+		var documents []string
+		if in.ReturnDocuments {
+			documents = in.Request.Documents
+		}
+		return wire.EncodeRanking(in.Request.Model, out, documents)
+	}
+	return q, nil
+}
+
+func tokenizing(body []byte) (q question[chat.TokenizeRequest, chat.Tokens], err error) {
+	in, err := wire.DecodeTokenize(body)
+	if err != nil {
+		return q, err
+	}
+	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
+	q.encode = func(out *chat.Tokens) ([]byte, error) { return wire.EncodeTokens(out.Tokens, in.Pieces) }
+	return q, nil
+}
+
+func detokenizing(body []byte) (q question[chat.DetokenizeRequest, chat.Text], err error) {
 	req, err := wire.DecodeDetokenize(body)
 	if err != nil {
-		return err
+		return q, err
 	}
-	req.ID = x.id
-	if req.Model, err = x.resolve(rt, req.Model); err != nil {
-		return err
-	}
-	out, err := chat.Detokenize(c.Request.Context(), rt.Model, req)
-	if err != nil {
-		return err
-	}
-	body, err = wire.EncodeText(out.Text)
-	return s.end(c, x, out.Backend, body, err)
+	q.req, q.id, q.model = req, &req.ID, &req.Model
+	q.encode = func(out *chat.Text) ([]byte, error) { return wire.EncodeText(out.Text) }
+	return q, nil
 }
 
 func (s *server) moderations(c *gin.Context, x *exchange, rt Route) error {

@@ -12,7 +12,7 @@ import (
 // chat answers a chat completions request.
 func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 	defer s.Observer.Enter(rt.Path)()
-	x.route = rt.Path
+	x.route, x.operation = rt.Path, "chat"
 	c.Header("X-Bendi-Route", rt.Path)
 	body, err := s.body(c)
 	if err != nil {

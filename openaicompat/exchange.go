@@ -14,22 +14,24 @@ import (
 
 // An exchange is what the log tells about one request.
 type exchange struct {
-	id      string // of the request
-	start   time.Time
-	key     string // name of the API key
-	route   string // path of the route
-	model   string // as resolved
-	backend string
-	stream  bool
-	first   time.Time // when the first delta came
-	finish  chat.Finish
-	usage   chat.Usage
-	request *chat.Filtered // what the filter did to the request
-	answer  *chat.Filtered // and to the answer, where it last did something
-	err     error
-	fault   int  // the status of err, which a stream that had begun could not have
-	gone    bool // the client has left
-	probe   bool // asked again and again by machines, and not worth a line
+	id    string // of the request
+	start time.Time
+	key   string // name of the API key
+	route string // path of the route
+
+	operation string // what is asked of it: "chat", or an endpoint without its slash
+	model     string // as resolved
+	backend   string
+	stream    bool
+	first     time.Time // when the first delta came
+	finish    chat.Finish
+	usage     chat.Usage
+	request   *chat.Filtered // what the filter did to the request
+	answer    *chat.Filtered // and to the answer, where it last did something
+	err       error
+	fault     int  // the status of err, which a stream that had begun could not have
+	gone      bool // the client has left
+	probe     bool // asked again and again by machines, and not worth a line
 }
 
 const exchangeKey = "openaicompat.exchange"

@@ -21,6 +21,7 @@ type Observer interface {
 // up: what was not resolved is empty.
 type Outcome struct {
 	Route      string // path
+	Operation  string // "chat", "embeddings", "rerank", ...; empty where no route was reached
 	Model      string // as resolved
 	Backend    string // who answered
 	Status     int    // 499 where the client left; of a stream that failed, what it would have been before it began
@@ -32,7 +33,7 @@ type Outcome struct {
 // outcome sums a request up.
 func (x *exchange) outcome(c *gin.Context) Outcome {
 	o := Outcome{
-		Route: x.route, Model: x.model, Backend: x.backend, Stream: x.stream,
+		Route: x.route, Operation: x.operation, Model: x.model, Backend: x.backend, Stream: x.stream,
 		Status: c.Writer.Status(), Duration: time.Since(x.start),
 	}
 	switch {

@@ -233,6 +233,8 @@ func (c *conversation) ask(ctx context.Context, prompt string) (stopped bool, er
 			return false, errors.New(e.Msg) // the rest is for a log
 		}
 		return false, err
+	case finish == chat.ContentFilter:
+		fmt.Fprintln(c.stderr, c.say("(the content filter ended the answer)", "(回答被内容过滤截断)"))
 	case finish == chat.Length:
 		fmt.Fprintln(c.stderr, c.say("(cut off: the context window is full; /reset begins anew)", "(被截断：上下文窗口已满；/reset 重新开始)"))
 	}

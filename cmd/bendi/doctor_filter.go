@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"bendi/config"
+	"bendi/filter"
 	"bendi/filter/lexicon"
 )
 
@@ -16,6 +18,12 @@ const staleAfter = 7 * 24 * time.Hour
 // checkFilter says which lexicons there are and which route has which filter.
 func (p *program) checkFilter(cfg *config.Config) (status, detail string) {
 	books, err := readBooks(cfg.Lexicons)
+	if err == nil {
+		var all map[string]*filter.Policy
+		if all, err = policies(cfg); err == nil {
+			_, err = newLibrary(cfg.Lexicons, slog.New(slog.DiscardHandler), inForce(cfg, all)...)
+		}
+	}
 	if err != nil {
 		return "fail", err.Error()
 	}

@@ -16,7 +16,6 @@ import (
 
 	"bendi/chat"
 	"bendi/filter/bank"
-	"bendi/filter/lexicon"
 )
 
 // An evaluation asks a running server the questions of a bank.
@@ -136,7 +135,7 @@ func (e *evaluation) run(ctx context.Context, banks []string, given func(string)
 
 // refusalBounds returns the rates that a profile wants.
 func refusalBounds(name string) (bank.Bounds, error) {
-	p, err := lexicon.LoadProfile(name)
+	p, err := loadProfile(name)
 	if err != nil {
 		return bank.Bounds{}, err
 	}

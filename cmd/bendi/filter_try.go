@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -315,9 +316,19 @@ func (t *trial) print(policy *filter.Policy, rules *filter.Rules, results map[st
 	}
 }
 
-// oneLine is a text that fits into a line of a terminal.
+// oneLine is a text that fits into a line of a terminal. What does not show is
+// named.
 func oneLine(s string) string {
 	s = printableText(strings.NewReplacer("\n", "⏎", "\t", " ").Replace(s))
+	var b strings.Builder
+	for _, c := range s {
+		if unicode.Is(unicode.Cf, c) {
+			fmt.Fprintf(&b, "<%U>", c)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	s = b.String()
 	if r := []rune(s); len(r) > 200 {
 		s = string(r[:200]) + "…"
 	}

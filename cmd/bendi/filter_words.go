@@ -163,10 +163,7 @@ func (p *program) filterCoverageCommand() *cobra.Command {
 	outputFlag(cmd, p, &output)
 	cmd.Flags().StringVar(&profile, "profile", "gbt45654-2025", p.sayf("a standard's figures: %s, or a file", "标准的指标：%s，或文件", strings.Join(lexicon.ProfileNames(), ", ")))
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		figures, err := lexicon.LoadProfile(strings.TrimSuffix(profile, ".json"))
-		if _, isFile := os.Stat(profile); isFile == nil {
-			figures, err = lexicon.LoadProfile(profile)
-		}
+		figures, err := loadProfile(profile)
 		if err != nil {
 			return usage(err)
 		}
@@ -177,6 +174,15 @@ func (p *program) filterCoverageCommand() *cobra.Command {
 		return p.coverage(lexicon.Cover(figures, time.Now(), lexicons...), output)
 	}
 	return cmd
+}
+
+// loadProfile reads a profile from its file, or one that comes along by its
+// name, with .json or without.
+func loadProfile(name string) (*lexicon.Profile, error) {
+	if _, err := os.Stat(name); err == nil {
+		return lexicon.LoadProfile(name)
+	}
+	return lexicon.LoadProfile(strings.TrimSuffix(name, ".json"))
 }
 
 func (p *program) coverage(c *lexicon.Coverage, output string) error {

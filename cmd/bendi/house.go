@@ -55,7 +55,7 @@ func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.
 	if err != nil {
 		return nil, usage(fmt.Errorf("the filters are wrong:\n%w", err))
 	}
-	lib, err := newLibrary(cfg.Lexicons, log, slices.Collect(maps.Values(rules))...)
+	lib, err := newLibrary(cfg.Lexicons, log, inForce(cfg, rules)...)
 	if err != nil {
 		return nil, usage(fmt.Errorf("the lexicons are wrong:\n%w", err))
 	}

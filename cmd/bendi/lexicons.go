@@ -33,15 +33,23 @@ type library struct {
 	policies []*filter.Policy // that the rules are for
 
 	mu    sync.Mutex // guards what is below, and keeps two from reading at once
-	books []book
+	books []book  // without their words, which the rules have
 	seen  []stamp // of the files that the books were made of
 }
 
 // A book is a lexicon that was read.
 type book struct {
 	*lexicon.Lexicon
-	path   string // of its file; starter for the one that comes with Bendi
 	shadow bool
+	words  int
+}
+
+// spine returns b without what takes memory.
+func (b book) spine() book {
+	l := *b.Lexicon
+	l.Words, l.Allow, l.Categories = nil, nil, nil
+	b.Lexicon = &l
+	return b
 }
 
 // A stamp is how a file looked when it was last read.
@@ -65,7 +73,8 @@ func newLibrary(specs []config.Lexicon, log *slog.Logger, policies ...*filter.Po
 	return l, nil
 }
 
-// read reads all files and compiles what is in them.
+// read reads all files and compiles what is in them. Of the books only the
+// spines are left.
 func (l *library) read() ([]book, *filter.Rules, *filter.Rules, error) {
 	books, err := readBooks(l.specs)
 	if err != nil {
@@ -75,11 +84,19 @@ func (l *library) read() ([]book, *filter.Rules, *filter.Rules, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	for _, p := range l.policies {
+		if err := fits(p, rules); err != nil {
+			return nil, nil, nil, fmt.Errorf("filters.%s does not go with these lexicons: %w", p.Name, err)
+		}
+	}
 	var shadow *filter.Rules
 	if slices.ContainsFunc(books, func(b book) bool { return b.shadow }) {
 		if shadow, err = compile(books, true, l.policies...); err != nil {
 			return nil, nil, nil, fmt.Errorf("lexicons in the shadow: %w", err)
 		}
+	}
+	for i := range books {
+		books[i] = books[i].spine()
 	}
 	return books, rules, shadow, nil
 }
@@ -102,7 +119,8 @@ func readBooks(specs []config.Lexicon) ([]book, error) {
 	var errs []error
 	for i, spec := range specs {
 		if spec.Path.IsStarter() {
-			books = append(books, book{lexicon.Starter(), config.Starter, spec.Shadow})
+			starter := lexicon.Starter()
+			books = append(books, book{starter, spec.Shadow, len(starter.Words)})
 			continue
 		}
 		paths, err := filesOf(spec)
@@ -116,7 +134,7 @@ func readBooks(specs []config.Lexicon) ([]book, error) {
 				errs = append(errs, err)
 				continue
 			}
-			books = append(books, book{read, path, spec.Shadow})
+			books = append(books, book{read, spec.Shadow, len(read.Words)})
 		}
 	}
 	return books, errors.Join(errs...)
@@ -223,7 +241,7 @@ func (l *library) reload(seen []stamp) error {
 	l.shadow.Swap(shadow)
 	words := 0
 	for _, b := range books {
-		words += len(b.Words)
+		words += b.words
 	}
 	l.log.Info("filter: other lexicons are in force", "rules", rules.Version(), "before", old.Version(),
 		"lexicons", len(books), "words", words, "took", time.Since(begin).Round(time.Millisecond))
@@ -242,7 +260,7 @@ func (l *library) measured() []metrics.Lexicon {
 	var all []metrics.Lexicon
 	for _, b := range l.list() {
 		if !b.shadow {
-			all = append(all, metrics.Lexicon{Name: b.Name, Version: b.Version, Words: len(b.Words)})
+			all = append(all, metrics.Lexicon{Name: b.Name, Version: b.Version, Words: b.words})
 		}
 	}
 	return all

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -67,7 +68,7 @@ func policyOf(name string, f config.Filter) (*filter.Policy, error) {
 	}
 	p.Buffer = map[config.Buffer]filter.Buffer{"none": filter.NoBuffer, "sentence": filter.SentenceBuffer, "full": filter.FullBuffer}[f.Buffer]
 	if f.BlockAs == "refusal" {
-		p.BlockAs = filter.AsRefusal
+		p.BlockAs, p.Refusal = filter.AsRefusal, cmp.Or(f.Refusal, refusal)
 	}
 	if s := f.SecondOpinion; s.Model != "" {
 		p.Second = filter.Opinion{
@@ -79,6 +80,20 @@ func policyOf(name string, f config.Filter) (*filter.Policy, error) {
 		}
 	}
 	return p, errors.Join(errs...)
+}
+
+// refusal is what a client is told when the policy has no words of its own.
+const refusal = "抱歉，这个问题我不能回答。\nSorry, I cannot answer this."
+
+// fits reports what is wrong with a policy for these rules. That a category of
+// the policy is in no rule is no fault here: lexicons come and go.
+func fits(p *filter.Policy, rules *filter.Rules) error {
+	own := *p
+	own.Categories = maps.Clone(p.Categories)
+	maps.DeleteFunc(own.Categories, func(name string, _ filter.Category) bool {
+		return name != config.Other && !slices.Contains(rules.Categories(), name)
+	})
+	return own.Validate(rules)
 }
 
 // formOf returns the form of a name.
@@ -109,6 +124,24 @@ func policies(cfg *config.Config) (map[string]*filter.Policy, error) {
 		all[name] = p
 	}
 	return all, errors.Join(errs...)
+}
+
+// inForce returns the policies that routes have. That of a route without a
+// filter judges what it is asked about.
+func inForce(cfg *config.Config, all map[string]*filter.Policy) []*filter.Policy {
+	var used []*filter.Policy
+	for _, r := range cfg.Routes {
+		used = append(used, all[policyName(r)])
+	}
+	return used
+}
+
+// policyName is the policy of a route, or of whoever judges for it.
+func policyName(r config.Route) string {
+	if r.Filter == config.Off {
+		return "default"
+	}
+	return r.Filter
 }
 
 // strangers returns the categories that policies speak of and no rule has,

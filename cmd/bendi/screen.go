@@ -29,11 +29,7 @@ func filterSecret() []byte {
 // screen puts the filter around a route. The judge says what it finds; that of
 // a route without a filter goes by the default policy.
 func (h *house) screen(r config.Route, route *router.Route, log *slog.Logger) (screened tower, judge *filter.Guarded, err error) {
-	name := r.Filter
-	if name == config.Off {
-		name = "default"
-	}
-	o := filter.Options{Shelf: h.library.shelf, Policy: h.policies[name], Secret: h.secret, Observe: h.findings.observe(r.Path), Log: log}
+	o := filter.Options{Shelf: h.library.shelf, Policy: h.policies[policyName(r)], Secret: h.secret, Observe: h.findings.observe(r.Path), Log: log}
 	if id := o.Policy.Second.Model; id != "" && r.Filter != config.Off {
 		second, err := router.New(h.offers([]string{id}), "", nil)
 		if err != nil {
@@ -89,7 +85,7 @@ func (p *program) printFilter(line func(label, format string, args ...any), cfg 
 
 // bookText says in a line what a lexicon is.
 func (p *program) bookText(b book) string {
-	text := p.sayf("%s %s, %d words", "%s %s，%d 个词", b.Name, b.Version, len(b.Words))
+	text := p.sayf("%s %s, %d words", "%s %s，%d 个词", b.Name, b.Version, b.words)
 	if b.Starter {
 		text += p.say("; a beginning, not meant to be enough", "；仅为入门，不足以单独使用")
 	}
@@ -136,7 +132,7 @@ func (m moderator) Moderate(_ context.Context, texts []string) (model string, ca
 		}
 		for name, level := range v.Categories {
 			j.Categories[name] = true
-			j.Scores[name] = max(j.Scores[name], float64(level)/3)
+			j.Scores[name] = max(j.Scores[name], 0.1+0.3*float64(level)) // as for the keys of OpenAI
 		}
 		results = append(results, j)
 	}

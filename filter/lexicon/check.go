@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"bendi/filter/fold"
 	"bendi/filter/match"
 )
 
@@ -14,54 +13,6 @@ const (
 	mostBytes   = 1000             // of a text as it is written
 	mostSymbols = match.MaxSymbols // of a text as it is read
 )
-
-// Key is the text that words are compared by: text folded, without what may
-// stand between its characters and means nothing there. Two words with one key
-// are found in the same places. It is empty for a text that has nothing to look
-// for.
-//
-// It reads text as package match does: what separates is nothing beside a
-// Chinese character, and counts between letters.
-func Key(text string) string {
-	var (
-		room [64]byte
-		key  = room[:0]
-		gap  []byte // noise and spaces since the last rune of key
-		last fold.Kind
-	)
-	for _, c := range text {
-		kind := fold.KindOf(c)
-		switch kind {
-		case fold.Invisible, fold.Mark:
-			continue
-		case fold.Space, fold.Newline:
-			if n := len(gap); n == 0 || gap[n-1] != ' ' {
-				gap = append(gap, ' ')
-			}
-			continue
-		case fold.Noise:
-			gap = utf8.AppendRune(gap, fold.Rune(c))
-			continue
-		}
-		if kind != fold.Han && last != fold.Han {
-			key = append(key, gap...)
-		}
-		gap = gap[:0]
-		if many := fold.Expand(c); many != "" {
-			key = append(key, many...)
-		} else {
-			key = utf8.AppendRune(key, fold.Rune(c))
-		}
-		last = kind
-	}
-	if last == 0 {
-		return ""
-	}
-	if last != fold.Han {
-		key = append(key, gap...) // as in c++
-	}
-	return strings.Trim(string(key), " ")
-}
 
 // key is that of a word; a combination's is that of its sorted texts.
 func (w *Word) key() string {

@@ -30,31 +30,34 @@ func (r *reader) lines(text string) {
 }
 
 // tagged reads lines of a word and its tags: "word tag,tag". The first tag that
-// stands for a category gives it.
+// stands for a category gives it. A word whose tags all stand for nothing is of
+// the category for the whole list, and is left out where there is none: whoever
+// maps a tag to nothing does not want its words.
 func (r *reader) tagged(text string) {
 	r.list()
-	unknown := map[string]int{}
+	told := map[string]bool{}
 	r.eachLine(text, func(line string, at place) {
 		word, tags := line, ""
 		if i := strings.LastIndexAny(line, " \t"); i >= 0 {
 			word, tags = strings.TrimRight(line[:i], " \t"), line[i+1:]
 		}
-		category, known := r.opts.Category, tags == ""
+		category, unwanted := "", tags != ""
 		for tag := range strings.SplitSeq(tags, ",") {
-			if tag = strings.TrimSpace(tag); tag == "" {
-				continue
-			}
-			c, ok := r.opts.Tags[tag]
-			if !ok {
-				if unknown[tag]++; unknown[tag] == 1 {
+			c, known := r.opts.Tags[tag]
+			switch {
+			case tag == "":
+			case known && category == "":
+				category = c
+			case !known:
+				unwanted = false
+				if !told[tag] {
+					told[tag] = true
 					r.fault(at, "", "its tag is not among those that were given a category; known are %s. A tag that stands for nothing maps to an empty name", strings.Join(slices.Sorted(maps.Keys(r.opts.Tags)), ", "))
 				}
-				continue
 			}
-			if c != "" && !known {
-				category = c
-			}
-			known = known || c != ""
+		}
+		if category == "" && r.opts.Category == "" && unwanted {
+			return
 		}
 		r.listed(word, at, category)
 	})

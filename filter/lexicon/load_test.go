@@ -128,7 +128,7 @@ func TestLists(t *testing.T) {
 			"bets:1 赌球 gambling 2 A.1.8", "bets:1.2 赌马 gambling 2 A.1.8", "bets:1.3 六合彩 gambling 2 A.1.8"}},
 		{"with a byte order mark and CRLF", "bets.txt", "\uFEFF赌球\r\n赌马\r\n", bets, []string{
 			"bets:1 赌球 gambling 2 A.1.8", "bets:2 赌马 gambling 2 A.1.8"}},
-		{"tags", "tags.txt", "赌球 3\nfake id 1,9\n裸聊 2,3\n", lexicon.Options{Level: 2, Tags: map[string]string{"1": "fraud", "2": "adult", "3": "gambling", "9": ""}}, []string{
+		{"tags", "tags.txt", "赌球 3\nfake id 1,9\n裸聊 9,2,3\n其他 9\n", lexicon.Options{Level: 2, Tags: map[string]string{"1": "fraud", "2": "adult", "3": "gambling", "9": ""}}, []string{
 			"tags:1 赌球 gambling 2 ", "tags:2 fake id fraud 2 ", "tags:3 裸聊 adult 2 "}},
 		{"CSV", "t.csv", "Word,Category,Level,Risk,Strict,Whole,Forms,ID\n赌球,gambling,2,A.1.8,yes,,split|sound,a1\n\"a \"\"b\"\"\",fraud,3,,,false,none,\n", lexicon.Options{}, []string{
 			`a1 赌球 gambling 2 A.1.8 strict [split sound]`, `t:3 a "b" fraud 3  whole=false []`}},

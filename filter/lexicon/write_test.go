@@ -219,3 +219,23 @@ func BenchmarkPatterns(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkLint(b *testing.B) {
+	l, err := lexicon.Read("many.txt", []byte(manyWords(100_000, "")), lexicon.Options{Category: "x", Level: 2})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		lexicon.Lint(l)
+	}
+}
+
+func BenchmarkDigest(b *testing.B) {
+	l, err := lexicon.Read("many.txt", []byte(manyWords(100_000, "")), lexicon.Options{Category: "x", Level: 2})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		l.Digest()
+	}
+}

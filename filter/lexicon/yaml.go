@@ -197,7 +197,13 @@ func reserved(s string) bool {
 }
 
 // parse reads y.text with the YAML parser.
-func (y *yamlReader) parse() (node, bool) {
+func (y *yamlReader) parse() (root node, ok bool) {
+	defer func() {
+		if recover() != nil { // the parser has its own faults; a file must not stop the program
+			y.fault(place{1, 1}, "", "this is no YAML that can be read")
+			root, ok = node{}, false
+		}
+	}()
 	tokens := lexer.Tokenize(y.text)
 	if at := tooDeep(tokens); at != nil {
 		y.fault(y.at(at), "", "lists and mappings are nested too deep")
@@ -215,7 +221,6 @@ func (y *yamlReader) parse() (node, bool) {
 		y.fault(at, "", "%s", message)
 		return node{}, false
 	}
-	var root node
 	first := true
 	for _, doc := range file.Docs {
 		switch {

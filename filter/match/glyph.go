@@ -27,9 +27,10 @@ const (
 	opens  extra = 1 << 22 // Sound: the first letter of a syllable
 	closes extra = 1 << 23 // Sound: the last
 	markup extra = 1 << 24 // Strict: markup before it was passed over
+	shown  extra = 1 << 25 // Strict: a character reference
 	ofWord extra = 1 << 24 // Sound: a letter or digit
 
-	runShift       = 25
+	runShift       = 26
 	oneRun   extra = 1 << runShift
 )
 

@@ -36,7 +36,10 @@ type oracleSymbol struct {
 }
 
 // An oracleEnd is where a symbol may end: once, or after each repetition.
-type oracleEnd struct{ at, next int }
+type oracleEnd struct {
+	at, next int
+	gap      bool // before this repetition
+}
 
 func oracleTokens(text string, p Profile) []oracleToken {
 	var tokens []oracleToken
@@ -100,7 +103,7 @@ func oracleSymbols(text string, p Profile) ([]oracleSymbol, []oracleToken) {
 	var symbols []oracleSymbol
 	add := func(i int, gap bool) {
 		t := tokens[i]
-		x := oracleSymbol{oracleToken: t, plain: t.r, first: i, gap: gap, ends: []oracleEnd{{t.end, i + 1}}}
+		x := oracleSymbol{oracleToken: t, plain: t.r, first: i, gap: gap, ends: []oracleEnd{{t.end, i + 1, gap}}}
 		if t.leet {
 			x.r = fold.Leet(t.r)
 		}
@@ -127,10 +130,10 @@ func oracleSymbols(text string, p Profile) ([]oracleSymbol, []oracleToken) {
 		if gap = oraclePasses(tokens, i, j, p); !gap {
 			for k := i; k < j; k++ {
 				if t := tokens[k]; t.kind == fold.Noise {
-					symbols = append(symbols, oracleSymbol{oracleToken: t, plain: t.r, first: k, ends: []oracleEnd{{t.end, k + 1}}})
+					symbols = append(symbols, oracleSymbol{oracleToken: t, plain: t.r, first: k, ends: []oracleEnd{{t.end, k + 1, false}}})
 				} else if k == i || tokens[k-1].kind == fold.Noise {
 					t.r = ' '
-					symbols = append(symbols, oracleSymbol{oracleToken: t, plain: ' ', first: k, ends: []oracleEnd{{t.end, k + 1}}})
+					symbols = append(symbols, oracleSymbol{oracleToken: t, plain: ' ', first: k, ends: []oracleEnd{{t.end, k + 1, false}}})
 				}
 			}
 		}
@@ -141,10 +144,19 @@ func oracleSymbols(text string, p Profile) ([]oracleSymbol, []oracleToken) {
 
 // oraclePasses reports whether the gap from i to j is passed over.
 func oraclePasses(tokens []oracleToken, i, j int, p Profile) bool {
-	if j-i > 2 || i == 0 || j == len(tokens) {
+	if i == 0 || j == len(tokens) {
 		return false
 	}
 	left, right := tokens[i-1], tokens[j]
+	size := j - i
+	for k := i + 1; k < j; k++ {
+		if p != Default && oracleLetter(left) && tokens[k].kind != fold.Noise && tokens[k-1].kind != fold.Noise {
+			size-- // spaces after a letter count once
+		}
+	}
+	if size > 2 {
+		return false
+	}
 	if !oracleWord(left) || !oracleWord(right) {
 		return false
 	}
@@ -226,12 +238,15 @@ func oracleOccurrences(text, pattern string, whole bool, profile Profile) (spans
 			spelled = oracleLetter(last.oracleToken)
 		}
 		least := min(3, len(p[len(p)-1].ends))
-		for k := least - 1; k < len(last.ends); k++ {
+		for k := least - 1; k < len(last.ends) && (tail || k < least); k++ {
+			if k >= least && slices.ContainsFunc(last.ends[1:k+1], func(e oracleEnd) bool { return e.gap }) {
+				break
+			}
+			if profile == Strict && oracleDoubled(m, p, k+1, whole && oracleAlnum(p[0])) {
+				continue
+			}
 			if e := last.ends[k]; !(tail && goesOn(e.next)) && !(spelled && joins(e.next)) {
 				spans = append(spans, [2]int{m[0].at, e.at})
-			}
-			if !tail {
-				break
 			}
 		}
 	}
@@ -270,6 +285,22 @@ func oracleStrictly(m, p []oracleSymbol) (spelled, ok bool) {
 		return false, false
 	}
 	return foreignGaps > 0, foreignGaps == 0 || gaps == places
+}
+
+// oracleDoubled reports whether some letters of m, but not all, are two where p
+// has one. The last is there so many times.
+func oracleDoubled(m, p []oracleSymbol, last int, head bool) bool {
+	runs := map[int]bool{}
+	for i := range m {
+		n := len(m[i].ends)
+		if i == len(m)-1 {
+			n = last
+		}
+		if m[i].kind != fold.Han && len(p[i].ends) == 1 && (i > 0 || head) {
+			runs[n] = true
+		}
+	}
+	return runs[1] && runs[2]
 }
 
 // oracleSoundly reports whether m is made of words and syllables, and those of p.

@@ -95,7 +95,7 @@ func (s *Scanner) verify(k, depth uint32) (w waits, ok bool) {
 		if !s.due(k, depth) {
 			return 0, false
 		}
-		w, ok = s.strictly(&s.a.shapes[k], depth)
+		w, ok = s.strictly(&s.a.shapes[k], f, depth)
 	case Sound:
 		w, ok = s.soundly(&s.a.shapes[k], depth)
 	default:
@@ -162,13 +162,7 @@ func (s *Scanner) resolve(bound uint8) {
 	}
 }
 
-// decide tells what nothing can void any more.
-func (s *Scanner) decide(last bool) {
-	if len(s.pending) > 0 {
-		s.tell(last)
-	}
-}
-
+// tell tells what nothing can void any more.
 func (s *Scanner) tell(last bool) {
 	a := s.a
 	allow := never
@@ -221,6 +215,9 @@ func (s *Scanner) mayVoid() {
 // settled is where the first occurrence may begin that is not told.
 func (s *Scanner) settled() int {
 	at := min(s.pos, s.live(ahead))
+	if s.bare != nil && s.bare.refs > 0 {
+		at = min(at, s.bare.refAt)
+	}
 	for _, p := range s.pending {
 		if s.a.outputs[p.out].flags&isAllow == 0 {
 			at = min(at, p.start)
@@ -305,9 +302,11 @@ func (s *Scanner) across() meta {
 	switch {
 	case s.a.profile == Strict:
 		return ahead // the last symbol may be repeated
+	case s.a.profile == Sound:
+		return aheadWord // all its words are letters
 	case s.last == han && slices.ContainsFunc(s.gap[:s.gaps], gapRune.isDot):
 		return aheadHan
-	case s.last == han || s.a.profile != Default:
+	case s.last == han:
 		return aheadWord
 	}
 	return aheadHan

@@ -2,6 +2,7 @@ package match
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"bendi/filter/find"
@@ -30,6 +31,7 @@ type Scanner struct {
 	more   []extra  // parallel to ring, for Strict and Sound
 	extra  extra    // of the last symbol
 	again  rune     // Strict: the last symbol, if it may be repeated, or brk
+	afresh bool     // Strict: there was a gap before one of its repetitions
 
 	count   uint32 // symbols read
 	last    group  // of the last symbol
@@ -47,6 +49,9 @@ type Scanner struct {
 	pending []pending
 	many    int // pending that are looked through
 	gather  []gathering
+
+	second *Scanner // Strict: the second reading
+	bare   *bare    // what it knows; nil in the first
 
 	record *[]glyph // where symbols go while a pattern is read
 	glyphs []glyph
@@ -70,6 +75,9 @@ type gapRune struct {
 // Scanner makes a scanner of one stream.
 func (a *Automaton) Scanner() *Scanner {
 	s := &Scanner{a: a}
+	if a.profile == Strict {
+		s.second = &Scanner{a: a, bare: new(bare)}
+	}
 	s.Reset()
 	return s
 }
@@ -79,19 +87,37 @@ func (s *Scanner) Reset() {
 	*s = Scanner{
 		a: s.a, ring: s.ring, more: s.more, again: brk,
 		many: minMany, pending: s.pending[:0], gather: s.gather[:0],
+		second: s.second, bare: s.bare,
 		record: s.record, glyphs: s.glyphs,
+	}
+	if s.bare != nil {
+		*s.bare = bare{}
+	}
+	if s.second != nil {
+		s.second.Reset()
 	}
 }
 
 // Scan is that of [find.Finder].
 func (s *Scanner) Scan(found []find.Span, piece string, last bool) (spans []find.Span, settled int) {
+	spans, settled = s.scan(found, piece, last)
+	if s.second != nil {
+		var other int
+		spans, other = s.second.scan(spans, piece, last)
+		settled = min(settled, other)
+	}
+	return spans, settled
+}
+
+func (s *Scanner) scan(found []find.Span, piece string, last bool) (spans []find.Span, settled int) {
 	s.found = found
-	piece = s.complete(piece, last)
-	s.read(piece, last)
+	s.read(s.complete(piece, last), last)
 	if last {
 		s.end()
 	}
-	s.decide(last)
+	if len(s.pending) > 0 {
+		s.tell(last)
+	}
 	spans, s.found = s.found, nil
 	if last {
 		return spans, s.pos
@@ -276,9 +302,16 @@ const hanFact = fact(fold.Han) | fact(plainScript)<<4
 
 // rune reads one rune, whatever it is.
 func (s *Scanner) rune(r rune, at, end int) {
-	f := s.a.plane.fact(r)
-	kind := f.kind()
-	switch kind {
+	if s.bare != nil {
+		s.bareRune(r, at, end)
+		return
+	}
+	s.plainRune(r, s.a.plane.fact(r), at, end)
+}
+
+// plainRune reads a rune that is not markup.
+func (s *Scanner) plainRune(r rune, f fact, at, end int) {
+	switch f.kind() {
 	case fold.Invisible, fold.Mark:
 		s.skip(end)
 		return
@@ -291,7 +324,11 @@ func (s *Scanner) rune(r rune, at, end int) {
 			return
 		}
 	}
-	s.one(s.a.plane.fold(r), f, at, end)
+	folded := s.a.plane.fold(r)
+	if s.a.profile == Sound && folded == 'u' && strings.ContainsRune("üÜǖǕǘǗǚǙǜǛ", r) {
+		folded = 'v' // as fold.Syllable has it
+	}
+	s.one(folded, f, at, end)
 }
 
 // one reads a folded rune that is not passed over everywhere.
@@ -350,14 +387,23 @@ func (s *Scanner) noise(g gapRune, bound uint8) {
 	switch {
 	case s.last == apart:
 		s.literal(g)
-	case s.gaps == maxGap, s.last == letter && g.r == '.' && s.a.profile == Default:
+	case s.gaps == maxGap && !s.widens(g), s.last == letter && g.r == '.' && s.a.profile == Default:
 		s.closeGap(apart)
 		s.literal(g)
+	case s.widens(g):
+		s.skip(g.end)
 	default:
 		s.gap[s.gaps] = g
 		s.gaps++
 	}
 	s.bound = bound
+}
+
+// widens reports whether g is one more space after a letter, which makes no
+// difference in Strict and Sound: they may pass over one space that a pattern
+// has in Default.
+func (s *Scanner) widens(g gapRune) bool {
+	return s.a.profile != Default && s.last == letter && s.gaps > 0 && g.isSpace() && s.gap[s.gaps-1].isSpace()
 }
 
 // closeGap decides about the gap, now that the group of the next symbol is
@@ -394,6 +440,8 @@ func passes(left, right group, dot bool) bool {
 	}
 	return !dot || left == right
 }
+
+func (g gapRune) isSpace() bool { return g.kind != fold.Noise }
 
 // isDot reports whether the rune separates, beside a letter.
 func (g gapRune) isDot() bool { return g.r == '.' }
@@ -500,6 +548,9 @@ func (s *Scanner) extraOf(back uint32) extra {
 
 // end reads the end of the stream.
 func (s *Scanner) end() {
+	if s.bare != nil && (s.bare.refs > 0 || s.bare.in != noMarkup) {
+		s.interrupt(s.pos)
+	}
 	s.closeGap(apart)
 	if s.waiting > 0 {
 		s.resolve(0)

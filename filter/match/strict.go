@@ -7,7 +7,7 @@ import (
 )
 
 // maxRun is how often a rune may be repeated.
-const maxRun = 64
+const maxRun = 63
 
 // strict reads a symbol, or one more of the last.
 func (s *Scanner) strict(r rune, f fact, kind fold.Kind, at, end int, gap bool) {
@@ -19,18 +19,27 @@ func (s *Scanner) strict(r rune, f fact, kind fold.Kind, at, end int, gap bool) 
 		r, kind = l, fold.Letter
 		e |= isLeet
 	}
+	if s.bare != nil {
+		if s.bare.passed {
+			e |= markup
+		}
+		if s.bare.shown {
+			e |= shown
+		}
+	}
 	if r == s.again && groupOf(kind) == s.last && kind != fold.Digit {
-		s.repeat(end)
+		s.repeat(end, gap)
 		return
 	}
 	s.symbol(r, kind, at, end, pack(at, f.script(), s.bound, gap), e)
+	s.afresh = false
 	if s.again = r; !inWord(kind) {
 		s.again = brk
 	}
 }
 
 // repeat reads the last symbol once more.
-func (s *Scanner) repeat(end int) {
+func (s *Scanner) repeat(end int, gap bool) {
 	if s.record != nil {
 		if g := &(*s.record)[len(*s.record)-1]; g.extra.run() < maxRun {
 			g.extra += oneRun
@@ -43,6 +52,7 @@ func (s *Scanner) repeat(end int) {
 		return
 	}
 	s.extra += oneRun
+	s.afresh = s.afresh || gap
 	if s.st >= s.a.shallow {
 		s.more[(s.n-1)&uint32(len(s.more)-1)] = s.extra
 	}
@@ -52,11 +62,11 @@ func (s *Scanner) repeat(end int) {
 }
 
 // due reports whether the output k, depth symbols long, ends with the last
-// repetition of the last symbol: it does so once, but for those that may have
-// been too early to end with a word.
+// repetition of the last symbol: it does so once, but for those that were too
+// early to end with a word.
 func (s *Scanner) due(k, depth uint32) bool {
 	run, want := s.extra.run(), s.a.shapes[k].run(depth-1)
-	return run == want || run > want && s.a.outputs[k].flags&wholeTail != 0
+	return run == want || run > want && !s.afresh && s.a.outputs[k].flags&wholeTail != 0
 }
 
 // unrepeated is where the longest output begins that waits for the last symbol
@@ -67,8 +77,11 @@ func (s *Scanner) unrepeated(kind meta) int {
 		depth := a.nodes[st].meta.depth()
 		lo, hi := a.at(st)
 		for k := lo; k < hi; k++ {
-			f := a.outputs[k].flags
-			if (f&isAllow != 0) == (kind == allowing) && !(f&wholeHead != 0 && s.inWord(depth)) && s.extra.run() < a.shapes[k].run(depth-1) {
+			f, run, want := a.outputs[k].flags, s.extra.run(), a.shapes[k].run(depth-1)
+			if (f&isAllow != 0) != (kind == allowing) || f&wholeHead != 0 && s.inWord(depth) {
+				continue
+			}
+			if run < want || run < 3 && f&wholeTail != 0 && s.gaps == 0 && !s.afresh {
 				at = min(at, place(s.entry(depth), s.pos))
 			}
 		}
@@ -78,8 +91,9 @@ func (s *Scanner) unrepeated(kind meta) int {
 
 // strictly reports whether the last depth symbols are a disguise of a pattern
 // of such a shape.
-func (s *Scanner) strictly(sh *shape, depth uint32) (w waits, ok bool) {
+func (s *Scanner) strictly(sh *shape, flags outputFlags, depth uint32) (w waits, ok bool) {
 	leets, letters, alike := 0, 0, sh.runes
+	single, double, bare := false, false, s.bare == nil
 	unlike, spelled := false, true
 	for i := range depth {
 		back := depth - i
@@ -88,6 +102,7 @@ func (s *Scanner) strictly(sh *shape, depth uint32) (w waits, ok bool) {
 		if e.run() < sh.run(i) {
 			return 0, false
 		}
+		bare = bare || e&shown != 0 || e&markup != 0 && i > 0
 		switch {
 		case sh.leet&bit != 0:
 			r, size := utf8.DecodeRuneInString(alike)
@@ -100,6 +115,11 @@ func (s *Scanner) strictly(sh *shape, depth uint32) (w waits, ok bool) {
 		case e&ofHan == 0 && s.entry(back)&3 != 0:
 			letters++
 		}
+		// Letters are doubled in words too: what is meant to hide one is three of
+		// a letter, or two of each. That of a first letter may be another word's.
+		if e&ofHan == 0 && sh.run(i) == 1 && (i > 0 || flags&wholeHead != 0) {
+			single, double = single || e.run() == 1, double || e.run() == 2
+		}
 		if i == 0 || (e|s.extraOf(back+1))&ofHan != 0 {
 			continue
 		}
@@ -107,7 +127,7 @@ func (s *Scanner) strictly(sh *shape, depth uint32) (w waits, ok bool) {
 		unlike = unlike || gap && sh.gaps&bit == 0
 		spelled = spelled && gap
 	}
-	if leets > 0 && leets >= letters {
+	if leets > 0 && leets >= letters || single && double || !bare {
 		return 0, false
 	}
 	if !unlike {

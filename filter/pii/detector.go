@@ -2,6 +2,7 @@ package pii
 
 import (
 	"math/bits"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -19,6 +20,7 @@ type Detector struct {
 	heads    runes            // first runes of places
 	places   map[[2]rune]bool // first two runes of places
 	families runes            // first runes of family names
+	pairs    runes            // first two bytes of secrets
 
 	words struct {
 		cards, ids, landlines, phones, orders, coordinates, companies, versions, hosts *words
@@ -40,11 +42,23 @@ func New(types ...Type) *Detector {
 		}
 	}
 	d.learn()
-	for r := rune(0); r < 1<<16; r++ {
-		if digit(r) >= 0 || r < 0x80 && isAlnum(byte(r)) || r == '-' || r == '+' || r == ':' || r == '/' || r == '$' || upper(r) != 0 {
+	for r := rune(0); r < utf8.RuneSelf; r++ {
+		if isAlnum(byte(r)) || strings.ContainsRune("-+:/$", r) {
 			d.hot.add(r)
 		}
-		if d.on[Plate] && isPlateHead(r) || (d.on[Name] || d.on[Address]) && isLead(r) {
+	}
+	for r := rune(0xFF21); r <= 0xFF5A; r++ {
+		if upper(r) != 0 {
+			d.hot.add(r)
+		}
+	}
+	for _, s := range digitSeries {
+		for r := s.first; r < s.first+s.n && r < 1<<16; r++ {
+			d.hot.add(r)
+		}
+	}
+	for r := rune(0x4E00); r <= 0x9FFF; r++ {
+		if numeral(r) >= 0 || d.on[Plate] && isPlateHead(r) || (d.on[Name] || d.on[Address]) && isLead(r) {
 			d.hot.add(r)
 		}
 	}
@@ -56,6 +70,10 @@ func New(types ...Type) *Detector {
 			d.heads.add(first)
 			d.hot.add(first)
 		}
+	}
+	d.pairs.add(pair('e', 'y'))
+	for _, f := range prefixes {
+		d.pairs.add(pair(f.text[0], f.text[1]))
 	}
 	for _, r := range families {
 		d.families.add(r)
@@ -242,10 +260,14 @@ func (v *view) look(p int, r rune, n int, lead bool) rest {
 			}
 		}
 		if ascii[c]&isDigit != 0 && v.startsNumber(p) {
-			if v.plainNumber(p) {
+			plain, over := v.glance(p)
+			if plain {
 				return noRest
 			}
 			v.numbers(p)
+			if over {
+				return noRest
+			}
 			if on[GPS] {
 				v.coordinates(p)
 			}

@@ -135,34 +135,40 @@ func (v *view) startsNumber(p int) bool {
 	return digit(r) < 0
 }
 
-// plainNumber reports whether the digits at p are too few or too many for any
-// value, and nothing follows that could go on with them. It looks in a hurry,
-// and may say no where the answer is yes.
-func (v *view) plainNumber(p int) bool {
+// glance looks at the digits at p in a hurry. Plain says that they are too few
+// or too many for any value, and that nothing follows that could go on with
+// them; over, that no word goes on behind them. Both may be false where they
+// could be true.
+func (v *view) glance(p int) (plain, over bool) {
 	i := p
 	for i < len(v.b) && i-p <= maxDigits && ascii[v.b[i]]&isDigit != 0 {
 		i++
 	}
 	if i+1 >= len(v.b) {
-		return false
+		return false, false
+	}
+	ends := false // what follows is no separator either
+	switch v.b[i] {
+	case ',', '\n', ';', '!', '?', '"', '\'', ']', '}', '<', '>', '|':
+		over, ends = true, true
+	case ' ':
+		over, ends = true, ascii[v.b[i+1]]&isLetter != 0
+	case ')', '\t':
+		over = true
 	}
 	first := v.b[p]
 	switch n := i - p; {
-	case n > maxDigits,
+	case !ends, n > maxDigits,
 		n == 10 && (first == '4' || first == '8' || first == '0'),
 		n == 11 && (first == '0' || first == '1' && v.b[p+1] >= '3'),
-		n == 12 && first == '0', n >= 13,
+		n == 12 && first == '0',
+		n == 13 && (first == '4' || first == '8'),
+		n == 14 && first == '3',
+		n >= 15,
 		n >= 5 && v.mayBeLabelled(p):
-		return false
+		return false, over
 	}
-	switch c := v.b[i]; c {
-	case ',', '\n', ';', '!', '?', '"', '\'', ']', '}', '=', '<', '>', '|', '&':
-		return true
-	case ' ':
-		c = v.b[i+1]
-		return ascii[c]&isLetter != 0
-	}
-	return false
+	return true, over
 }
 
 // mayBeLabelled reports whether a word may stand before p that names a number.

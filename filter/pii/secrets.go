@@ -35,16 +35,21 @@ var prefixes = [...]prefix{
 	{"SG.", 22, 128, false}, {"tskey-", 16, 128, false}, {"gsk_", 40, 128, true}, {"AGE-SECRET-KEY-1", 58, 58, true},
 }
 
+// pair is a number for the first two bytes of a prefix.
+func pair(a, b byte) rune { return rune(a)<<8 | rune(b) }
+
 // prefixed notes a token with an issuer's prefix, or a JSON Web Token.
 func (v *view) prefixed(p int) rest {
-	switch v.b[p] {
-	case 'e':
-		return v.jwt(p)
-	case 's', 'r', 'A', 'L', 'g', 'x', 'h', 'n', 'p', 'y', 'd', 'S', 't':
-	default:
+	if ascii[v.b[p]]&isLetter == 0 {
 		return noRest
 	}
 	second := v.at(p + 1)
+	if !v.d.pairs.has(pair(v.b[p], second)) {
+		return noRest
+	}
+	if v.b[p] == 'e' {
+		return v.jwt(p)
+	}
 next:
 	for k := range prefixes {
 		f := &prefixes[k]

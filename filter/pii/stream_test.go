@@ -125,7 +125,12 @@ func TestLong(t *testing.T) {
 		strings.Repeat("1", 8000), strings.Repeat("1 ", 8000), strings.Repeat("1111 ", 4000), strings.Repeat("a", 8000), strings.Repeat("a.", 8000), strings.Repeat("北京", 4000), strings.Repeat("北京市", 4000),
 		strings.Repeat("1\u200b", 4000), strings.Repeat("x://", 4000), strings.Repeat("-----BEGIN ", 3000), strings.Repeat("eyJ.", 4000), strings.Repeat("a@", 4000), strings.Repeat("a@a.", 4000), strings.Repeat("fe80:", 4000),
 	} {
-		same(t, s, text, []byte{255, 1, 90})
+		whole := inPieces(t, s, text, nil)
+		for _, cuts := range [][]byte{{255, 1, 90}, {13}} { // byte by byte takes too long
+			if pieces := inPieces(t, s, text, cuts); !slices.Equal(whole, pieces) {
+				t.Fatalf("%.40q... cut by %v:\nwhole  %v\npieces %v", text, cuts, whole, pieces)
+			}
+		}
 	}
 	for _, spans := range [][]find.Span{inPieces(t, s, "a eyJ"+strings.Repeat("abcdefgh12", 2000)+"."+strings.Repeat("b", 100)+" end", nil)} {
 		if len(spans) != 0 {
@@ -213,6 +218,7 @@ func BenchmarkScan(b *testing.B) {
 	}()
 	english := strings.Repeat("The gateway reads its configuration once, and again when it is told to; nothing else is read from disk. ", 10000)
 	code := strings.Repeat("\tif err := s.handle(ctx, req.Messages[i].Content); err != nil { return fmt.Errorf(\"message %d: %w\", i, err) }\n", 10000)
+	logs := strings.Repeat("2026-11-25 12:34:56.789 INFO gateway: request req_8f3a took 35ms, 128 tokens, status=200 remote=example.com:443\n", 10000)
 	var mixed strings.Builder
 	for mixed.Len() < 1<<20 {
 		mixed.WriteString(prose)
@@ -221,7 +227,7 @@ func BenchmarkScan(b *testing.B) {
 		}
 	}
 	for _, bb := range []struct{ name, text string }{
-		{"prose", strings.Repeat(prose, 3000)}, {"digits", digits}, {"english", english}, {"code", code}, {"mixed", mixed.String()},
+		{"prose", strings.Repeat(prose, 3000)}, {"digits", digits}, {"english", english}, {"code", code}, {"logs", logs}, {"mixed", mixed.String()},
 	} {
 		for _, piece := range []int{1 << 30, 6} {
 			name := bb.name

@@ -100,7 +100,7 @@ func (v *view) word(p int) rest {
 			v.found(SocialSecurity, p, t.alnum)
 		}
 	}
-	if on[WeChat] && ascii[v.b[p]]&isLetter != 0 {
+	if on[WeChat] && ascii[v.b[p]]&isLetter != 0 && v.mayBeWeChat(p) {
 		v.wechat(&t)
 	}
 	return noRest
@@ -398,6 +398,16 @@ func permit(code []byte) bool {
 		return digits >= 6 && digits <= 8
 	}
 	return n == 3 && digits == 12
+}
+
+// mayBeWeChat reports whether a word may stand before p that names a name on
+// WeChat, looked at in a hurry.
+func (v *view) mayBeWeChat(p int) bool {
+	if p > 0 && v.b[p-1] == ' ' {
+		p--
+	}
+	c := lower(v.asciiBefore(p))
+	return p > 0 && (ascii[c]&(isLetter|isDigit) == 0 && c != ',' && c != '\n' && c != '.' || c == 't' || c == 'n' || c == 'x')
 }
 
 // wechat notes a name on WeChat that a word before it says it is.

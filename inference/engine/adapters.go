@@ -246,6 +246,9 @@ func (l *loop) dropAdapter(number int) bool {
 		l.evict(h)
 	}
 	l.tree.forget(number)
+	if l.copies != nil {
+		l.copies.forget(number)
+	}
 	if l.active == number {
 		llama.SetAdaptersLora(l.ctx, []llama.AdapterLora{l.adapters[number-1]}, []float32{0})
 		l.active, l.steps = 0, 0

@@ -267,7 +267,8 @@ func (e *Engine) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Eve
 // A job is a request in the model's terms.
 type job struct {
 	prompt   []llama.Token
-	opened   bool // the prompt ends inside the reasoning
+	marks    []int // see sequence
+	opened   bool  // the prompt ends inside the reasoning
 	tools    []chat.Tool
 	forced   bool // the answer has to call one of them
 	single   bool // one call is all there may be
@@ -339,7 +340,7 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	j.single = req.ParallelToolCalls != nil && !*req.ParallelToolCalls
 	form, calls := e.dialect.ToolGrammar(req.Tools, choice)
 	if j.forced = calls && form.Must; j.forced {
-		j.limits, err = forceCalls(form, j.single, j.opened, e.dialect)
+		j.limits, err = forceCalls(form, req.Tools, j.single, j.opened, e.dialect)
 	} else {
 		j.limits, err = constrain(req.Format, e.dialect, j.opened)
 	}
@@ -351,6 +352,12 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	}
 	if len(j.prompt) == 0 {
 		return nil, chat.BadParam("messages", "the prompt has no tokens: send a message with text")
+	}
+	if e.loop.copies != nil {
+		j.marks = marks(j.prompt, func(t llama.Token) bool { return len(e.vocab.pieces[t]) == 0 })
+	}
+	if j.limits != nil {
+		e.vocab.spelling() // which takes a moment the first time, better here than in the loop
 	}
 	j.budget = e.window - len(j.prompt)
 	if req.MaxTokens > 0 {
@@ -373,7 +380,7 @@ func (j *job) sequences(ctx context.Context, arrived time.Time) []*sequence {
 			limits:  j.limits.clone(),
 			think:   j.think.clone(),
 			sampler: newSampler(s, j.prompt),
-			tokens:  slices.Clone(j.prompt), prompt: len(j.prompt),
+			tokens:  slices.Clone(j.prompt), prompt: len(j.prompt), marks: j.marks,
 			progress: watch.Progress{Arrived: arrived, Prompt: len(j.prompt)},
 		}
 		s.seed++

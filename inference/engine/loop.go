@@ -53,9 +53,10 @@ type loop struct {
 	pool     llama.Threadpool
 	vocab    *vocab
 	adapters []llama.AdapterLora
-	slots    int  // sequences decoded at once
-	cells    int  // of the KV cache
-	sharing  bool // a prefix of one sequence can serve another
+	slots    int          // sequences decoded at once
+	cells    int          // of the KV cache
+	sharing  bool         // a prefix of one sequence can serve another
+	copies   *checkpoints // where it cannot; nil: none are made
 
 	queue   int // most sequences waiting
 	inbox   chan []*sequence
@@ -134,6 +135,9 @@ func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 		inbox:   make(chan []*sequence, cfg.slots), chores: make(chan func()),
 		quit: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
 		tree: newPrefixTree(), line: newLine(),
+	}
+	if budget := int64(cfg.options.Checkpoints) << 20; !l.sharing && budget > 0 {
+		l.copies = &checkpoints{budget: budget}
 	}
 	// Without a pool of its own ggml starts threads for every graph.
 	pool := llama.ThreadpoolParamsDefault(int32(cfg.threads))
@@ -346,7 +350,8 @@ func (l *loop) admit() {
 		}
 		s := l.waiting[i]
 		from, length := l.prefix(s)
-		if l.beingDecoded(s, length) {
+		copied := l.copied(s)
+		if l.beingDecoded(s, length) || l.beingCopied(s, copied) {
 			s.passed = true // its turn comes when it can share what another decodes now
 			continue
 		}
@@ -354,6 +359,9 @@ func (l *loop) admit() {
 			return
 		}
 		s.holder = l.tree.add(s.key, l.freeID(from))
+		if copied != nil {
+			l.restore(s, copied)
+		}
 		if from != nil {
 			llama.MemorySeqCp(l.mem, from.id, s.holder.id, 0, llama.Pos(length))
 			l.tree.fork(s.holder, from, length)
@@ -465,7 +473,7 @@ func (l *loop) build() bool {
 	})
 	room, paced := prefillChunk, l.pace.budget(len(answered), len(prompts))
 	for _, s := range prompts {
-		n := min(room, s.pending())
+		n := min(room, s.pending(), s.nextMark()-s.holder.size)
 		slowly := disturbs(s, answered)
 		if slowly {
 			n = min(n, paced)
@@ -618,6 +626,13 @@ func (l *loop) decode() bool {
 	l.drawnAt = time.Now()
 	for _, s := range drawing {
 		l.deliver(s)
+	}
+	if l.copies != nil {
+		for _, s := range l.running {
+			if s.fed > 0 && s.pending() > 0 {
+				l.checkpoint(s)
+			}
+		}
 	}
 	l.pace.note(decoded.Sub(begin), len(drawing), prompt)
 	l.stats.prefilled.Add(int64(prompt))

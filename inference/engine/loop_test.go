@@ -102,23 +102,18 @@ func TestChoices(t *testing.T) {
 }
 
 // With a KV cache that cannot hold all, sequences give way and go on later.
-// They all end, and nearly all say what they say with room for everybody.
+// They all end, and say what they say with room for everybody, up to a near tie.
 func TestFullCacheLosesNothing(t *testing.T) {
-	ask := func(e *Engine) []string {
-		texts := make([]string, 8)
+	ask := func(e *Engine) [][]chat.TokenLogProbs {
+		answers := make([][]chat.TokenLogProbs, 8)
 		var wg sync.WaitGroup
-		for i := range texts {
+		for i := range answers {
 			wg.Go(func() {
-				a, err := chattest.Collect(e.Chat(t.Context(), question(fmt.Sprintf("第 %d 题:怎么退货?", i), endless, tokens(90))), 1)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				texts[i] = a.Text[0]
+				answers[i] = spelt(t, e, question(fmt.Sprintf("第 %d 题:怎么退货?", i), endless, tokens(90)))
 			})
 		}
 		wg.Wait()
-		return texts
+		return answers
 	}
 	roomy, tight := openDemo(t, Config{Slots: 8, Context: 128}), openDemo(t, Config{Slots: 8, Context: 128, Options: load.Options{Cache: 300}})
 	want, got := ask(roomy), ask(tight)
@@ -128,15 +123,10 @@ func TestFullCacheLosesNothing(t *testing.T) {
 	if used := tight.loop.stats.cells.Load(); used > 300 {
 		t.Errorf("%d of 300 cells are in use", used)
 	}
-	different := 0
 	for i := range want {
-		if want[i] != got[i] {
-			different++
+		if at, nats := apart(want[i], got[i]); nats > nearTie || len(got[i]) != len(want[i]) {
+			t.Errorf("answer %d of %d tokens differs at token %d of %d, by %.3f nats: no near tie", i, len(got[i]), at, len(want[i]), nats)
 		}
-	}
-	// A near tie may fall the other way in a batch of another shape.
-	if different > 3 {
-		t.Errorf("%d of 8 answers differ", different)
 	}
 	idle(t, tight)
 }

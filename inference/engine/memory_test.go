@@ -9,6 +9,7 @@ import (
 	"github.com/ebitengine/purego"
 	"github.com/hybridgroup/yzma/pkg/llama"
 
+	"bendi/chat"
 	"bendi/models/fit"
 	"bendi/models/gguf"
 	"bendi/models/gguf/random"
@@ -71,6 +72,18 @@ func TestMemoryIsAsEstimated(t *testing.T) {
 				}
 				e.Close()
 			})
+			asked := allocated(func() {
+				cfg := Config{Name: name, Model: p.Model, Context: p.Context, Slots: p.Slots, Threads: 1, Options: o}
+				e, err := Open(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer e.Close()
+				if _, err := e.Embed(t.Context(), &chat.EmbedRequest{Inputs: []chat.Input{{Tokens: make([]int, 500)}}}); err != nil {
+					t.Fatal(err)
+				}
+			})
+			embed := -got["KV"] - got["output"] - got["compute"] + asked["KV"] + asked["output"] + asked["compute"]
 			for _, c := range []struct {
 				what      string
 				got, want float64
@@ -78,6 +91,7 @@ func TestMemoryIsAsEstimated(t *testing.T) {
 			}{
 				{"weights", got["model"], float64(want.Host.Weights), 0.02*float64(want.Host.Weights) + (256 << 10)}, // the adapter is counted apart
 				{"KV cache", got["KV"], float64(want.Host.Cache), 16 << 10},
+				{"embeddings", embed, float64(want.Host.Embed), 0.15*float64(want.Host.Embed) + (640 << 10)},
 				{"buffers", got["output"] + got["compute"], float64(want.Host.Compute), 640 << 10},
 			} {
 				t.Logf("%s, %v: %s %.0f bytes, expected %.0f", name, o.Args(), c.what, c.got, c.want)

@@ -31,6 +31,7 @@ type sequence struct {
 	passed   bool          // over, in this round of giving slots
 	tokens   []llama.Token // the prompt, then what was generated
 	prompt   int           // how many of them are the prompt
+	marks    []int         // after how many of them they are copied; see checkpoints
 	progress watch.Progress
 	holder   *holder // what of tokens is in the KV cache; nil without a slot
 	row      int32   // where in the batch its logits are asked for; -1: nowhere

@@ -2,16 +2,19 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"bendi/chat"
 	"bendi/inference/engine/dialect"
 	"bendi/inference/engine/grammar"
 )
 
 // forceCalls returns the constraint of an answer that has to call a tool, in
 // the dialect's form: calls alone, each of a tool that there is, with arguments
-// of its schema. single allows one call only.
-func forceCalls(form dialect.Grammar, single, opened bool, d dialect.Dialect) (*constraint, error) {
+// of its schema. single allows one call only. A schema that is at fault is named
+// by its place among the request's tools.
+func forceCalls(form dialect.Grammar, tools []chat.Tool, single, opened bool, d dialect.Dialect) (*constraint, error) {
 	var g strings.Builder
 	more := fmt.Sprintf("(%s call)*", literal(form.Between))
 	if single {
@@ -23,7 +26,8 @@ func forceCalls(form dialect.Grammar, single, opened bool, d dialect.Dialect) (*
 		names[i] = fmt.Sprintf("call%d", i)
 		arguments, err := argumentsOf(&g, names[i], call)
 		if err != nil {
-			return nil, formatError(fmt.Sprintf("tools[%d].function.parameters", i), err)
+			at := slices.IndexFunc(tools, func(t chat.Tool) bool { return t.Name == call.Name })
+			return nil, formatError(fmt.Sprintf("tools[%d].function.parameters", at), err)
 		}
 		fmt.Fprintf(&g, "%s ::= %s %s %s\n", names[i], literal(call.Prefix), arguments, literal(call.Suffix))
 	}

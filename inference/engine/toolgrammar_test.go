@@ -2,7 +2,9 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -26,7 +28,7 @@ func TestForcedCallsAreCalls(t *testing.T) {
 			if !ok || !form.Must {
 				t.Fatalf("%v has no form for a forced call", family)
 			}
-			c, err := forceCalls(form, true, false, d)
+			c, err := forceCalls(form, testTools, true, false, d)
 			if err != nil {
 				t.Fatalf("%v: %v", family, err)
 			}
@@ -44,6 +46,20 @@ func TestForcedCallsAreCalls(t *testing.T) {
 					t.Errorf("%v: %q gives content %q and %d calls of %q with %q", family, text, content, p.Calls(), name, arguments)
 				}
 			}
+		}
+	}
+}
+
+// A schema that cannot be kept is named by its place in the request, whichever
+// tool has to be called.
+func TestForcedCallsNameTheTool(t *testing.T) {
+	tools := append(slices.Clone(testTools), chat.Tool{Name: "bad", Parameters: json.RawMessage(`{"type":"object","properties":{"a":{"type":"string","pattern":"(?=x)"}},"required":["a"]}`)})
+	for _, choice := range []dialect.Choice{{Mode: dialect.Required}, {Mode: dialect.Named, Name: "bad"}} {
+		d := dialect.Dialect{Calls: dialect.Hermes}
+		form, _ := d.ToolGrammar(tools, choice)
+		_, err := forceCalls(form, tools, true, false, d)
+		if e, ok := errors.AsType[*chat.Error](err); !ok || e.Param != "tools[2].function.parameters" {
+			t.Errorf("%+v: %v", choice, err)
 		}
 	}
 }

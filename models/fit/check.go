@@ -95,8 +95,12 @@ func shortage(models []Model, m Machine, need, free int64, what string, part fun
 
 // describe says what m is the sum of.
 func (m Memory) describe(cells int) string {
-	return fmt.Sprintf("%s = weights %s + KV cache of %d tokens %s + buffers %s + process %s",
-		Bytes(m.Total()), Bytes(m.Weights), cells, Bytes(m.Cache), Bytes(m.Compute), Bytes(m.Process))
+	embed := ""
+	if m.Embed > 0 {
+		embed = " + embeddings " + Bytes(m.Embed)
+	}
+	return fmt.Sprintf("%s = weights %s + KV cache of %d tokens %s + buffers %s%s + process %s",
+		Bytes(m.Total()), Bytes(m.Weights), cells, Bytes(m.Cache), Bytes(m.Compute), embed, Bytes(m.Process))
 }
 
 // String says what a model takes where.

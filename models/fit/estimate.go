@@ -33,15 +33,21 @@ type Memory struct {
 	Weights int64 // of the model and its adapters
 	Cache   int64 // the KV cache
 	Compute int64 // buffers of a computation, and the logits
+	Embed   int64 // the context for embeddings, once somebody has asked for some
 	Process int64 // the worker itself, or what CUDA takes for it
 }
 
 // Total returns the sum.
-func (m Memory) Total() int64 { return m.Weights + m.Cache + m.Compute + m.Process }
+func (m Memory) Total() int64 { return m.Weights + m.Cache + m.Compute + m.Embed + m.Process }
 
 const (
 	// ubatch is how many tokens the engine has llama.cpp compute at once.
 	ubatch = 512
+	// embedTokens is the context in which a model that chats is asked for
+	// embeddings, for as long as no longer input comes, and maxRowLogits how
+	// many logits one of its steps may make.
+	embedTokens, maxRowLogits = 512, 16 << 20
+	embedInputs               = 64 // of a batch
 	// cellBlock is what llama.cpp rounds the number of cells up to.
 	cellBlock = 256
 	// workerSize is what a worker takes before it has loaded anything, and
@@ -134,7 +140,7 @@ func Measure(p Plan, gpus int) (Estimate, error) {
 		}
 	}
 
-	compute := s.compute(cells, int64(p.Slots), p.FlashAttention != load.Off)
+	compute := s.compute(cells, ubatch, int64(p.Slots), p.FlashAttention != load.Off)
 	logits := int64(p.Slots) * s.vocabulary * 4
 	e.Host.Compute = logits
 	e.Host.Process = workerSize + perToken*s.vocabulary
@@ -147,6 +153,12 @@ func Measure(p Plan, gpus int) (Estimate, error) {
 	}
 	if e.GPULayers < e.Layers {
 		e.Host.Compute += compute
+	}
+	context, output := s.embedding(p.FlashAttention != load.Off)
+	if e.Host.Embed = output; e.GPULayers > 0 {
+		e.GPU.Embed = context
+	} else {
+		e.Host.Embed += context
 	}
 	return e, nil
 }

@@ -144,7 +144,7 @@ func TestComputeIsWhatLlamaReserves(t *testing.T) {
 	for _, tt := range tests {
 		s := shape{layers: 1, width: int64(tt.d.width), ff: int64(tt.d.ff), heads: []int64{int64(tt.d.heads)}, kvHeads: []int64{int64(tt.d.kvHeads)},
 			keyLen: int64(tt.d.headLen), valLen: int64(tt.d.headLen), vocabulary: int64(tt.d.vocab)}
-		got := float64(s.compute(tt.cells, tt.slots, tt.flash)) / mib
+		got := float64(s.compute(tt.cells, ubatch, tt.slots, tt.flash)) / mib
 		if got < tt.want-0.03 || got > tt.want+0.03 {
 			t.Errorf("%s, %d cells, flash %v: %.2f MiB, llama.cpp has %.2f", tt.name, tt.cells, tt.flash, got, tt.want)
 		}

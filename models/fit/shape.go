@@ -99,20 +99,21 @@ func (s shape) check(t load.CacheType) error {
 	return nil
 }
 
-// compute returns the bytes of the buffer in which llama.cpp computes a batch:
-// the attention mask, and the largest of what lives at the same time in the
-// feed-forward part, the attention and the output.
-func (s shape) compute(cells, slots int64, flash bool) int64 {
-	residual := 4 * s.width * ubatch
-	feedForward := residual + 3*s.ff*ubatch
-	output := s.width*ubatch + s.vocabulary*slots
-	mask := 2 * cells * ubatch
+// compute returns the bytes of the buffer in which llama.cpp computes a batch
+// of so many tokens, of which so many have an output: the attention mask, and
+// the largest of what lives at the same time in the feed-forward part, the
+// attention and the output.
+func (s shape) compute(cells, batch, outputs int64, flash bool) int64 {
+	residual := 4 * s.width * batch
+	feedForward := residual + 3*s.ff*batch
+	output := s.width*batch + s.vocabulary*outputs
+	mask := 2 * cells * batch
 	var attention int64
 	for layer := range s.layers {
 		heads, kv := s.heads[layer], s.kvHeads[layer]
-		a := residual + (heads*s.keyLen+kv*(s.keyLen+s.valLen))*ubatch
+		a := residual + (heads*s.keyLen+kv*(s.keyLen+s.valLen))*batch
 		if !flash {
-			a += cells * heads * ubatch
+			a += cells * heads * batch
 		}
 		attention = max(attention, a)
 	}
@@ -120,4 +121,15 @@ func (s shape) compute(cells, slots int64, flash bool) int64 {
 		mask *= 2
 	}
 	return mask + 4*max(feedForward, attention, output)
+}
+
+// embedding returns the bytes of the context in which a model that chats is
+// asked for embeddings: its cache and buffers, and what its rows come out in,
+// which is always in main memory.
+func (s shape) embedding(flash bool) (context, output int64) {
+	rows := max(32, min(embedTokens, maxRowLogits/max(1, s.vocabulary)))
+	for layer := range s.layers {
+		context += 2 * embedTokens * (s.keys(layer) + s.values(layer))
+	}
+	return context + s.compute(embedTokens, rows, rows, flash), 4 * max(rows, embedInputs) * (s.vocabulary + s.width)
 }

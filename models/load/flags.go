@@ -18,6 +18,7 @@ func (o *Options) Flags(f *flag.FlagSet) {
 	f.TextVar(&o.GPULayers, "gpu-layers", o.GPULayers, "layers that lie on GPUs: all or a number")
 	f.IntVar(&o.MainGPU, "main-gpu", o.MainGPU, "the number of the GPU that has what is not split")
 	choiceFlag(f, &o.Split, "split", "how to divide the model between several GPUs")
+	f.IntVar(&o.Checkpoints, "checkpoint-mib", o.Checkpoints, "MiB for copies of the beginnings of prompts, of a model whose cache cannot share them; 0: none")
 	choiceFlag(f, &o.SharePrefixes, "share-prefixes", "who may use what others' prompts have left in the cache")
 	f.Func("tensor-split", "the share of each GPU, such as 3,1; without it, by their free memory", func(text string) (err error) {
 		o.TensorSplit = nil
@@ -61,6 +62,7 @@ func (o Options) Args() []string {
 	add("gpu-layers", o.GPULayers.String(), d.GPULayers.String())
 	add("main-gpu", strconv.Itoa(o.MainGPU), strconv.Itoa(d.MainGPU))
 	add("split", string(o.Split), string(d.Split))
+	add("checkpoint-mib", strconv.Itoa(o.Checkpoints), strconv.Itoa(d.Checkpoints))
 	add("share-prefixes", string(o.SharePrefixes), string(d.SharePrefixes))
 	var shares []string
 	for _, share := range o.TensorSplit {

@@ -35,6 +35,7 @@ func FuzzArgs(f *testing.F) {
 			GPULayers:      load.Layers(max(-1, layers%10000)),
 			MainGPU:        mainGPU,
 			Split:          load.Split(pick(load.SplitLayer.Values(), split)),
+			Checkpoints:    int(split) * 64,
 			SharePrefixes:  load.Sharing(pick(load.ShareKey.Values(), split)),
 		}
 		if shareA != 0 {
@@ -51,7 +52,7 @@ func TestArgs(t *testing.T) {
 	if args := load.Defaults().Args(); len(args) > 0 {
 		t.Errorf("the defaults need the flags %q, want none", args)
 	}
-	if got, want := (load.Options{}).Args(), []string{"--gpu-layers", "0"}; !slices.Equal(got, want) {
+	if got, want := (load.Options{}).Args(), []string{"--gpu-layers", "0", "--checkpoint-mib", "0"}; !slices.Equal(got, want) {
 		t.Errorf("the zero value gives %q, want %q", got, want)
 	}
 	for _, args := range []string{"--cache-type f32", "--gpu maybe", "--gpu-layers some", "--gpu-layers -1", "--split tensor", "--tensor-split 3,", "--tensor-split 1.5"} {

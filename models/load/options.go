@@ -8,7 +8,8 @@ import (
 )
 
 // Options say how a model is loaded. The yaml tags are their keys in the
-// configuration. The zero value is an f16 cache and nothing on a GPU.
+// configuration. The zero value is an f16 cache, no checkpoints and nothing on a
+// GPU.
 type Options struct {
 	Cache          int            `yaml:"cache"`           // tokens that the KV cache holds, of all conversations and kept prefixes; 0: the slots times the context
 	CacheType      CacheType      `yaml:"cache_type"`      // how they are stored; "": F16
@@ -18,13 +19,14 @@ type Options struct {
 	MainGPU        int            `yaml:"main_gpu"`        // the number of the GPU that has what is not split
 	Split          Split          `yaml:"split"`           // over several GPUs; "": SplitLayer
 	TensorSplit    []int          `yaml:"tensor_split"`    // the share of each GPU; none: by their free memory
+	Checkpoints    int            `yaml:"checkpoint_mib"`  // MiB for copies of the beginnings of prompts, of a model whose cache cannot share them; 0: none
 	SharePrefixes  Sharing        `yaml:"share_prefixes"`  // who may use what others' prompts have left in the cache; "": ShareKey
 }
 
 // Defaults are what a model has that says nothing else: all of it on GPUs
 // where there are any.
 func Defaults() Options {
-	return Options{CacheType: F16, FlashAttention: Auto, GPU: GPUAuto, GPULayers: AllLayers, Split: SplitLayer, SharePrefixes: ShareKey}
+	return Options{CacheType: F16, FlashAttention: Auto, GPU: GPUAuto, GPULayers: AllLayers, Split: SplitLayer, Checkpoints: 256, SharePrefixes: ShareKey}
 }
 
 // Limits on what an option may be.
@@ -32,6 +34,8 @@ const (
 	minCache = 128
 	maxCache = 1 << 28
 	maxGPUs  = 16 // llama_max_devices
+
+	maxCheckpoints = 1 << 20 // MiB
 )
 
 // A CacheType is how the KV cache stores its numbers.
@@ -203,6 +207,9 @@ func (o Options) Check(context int, bad func(key, format string, args ...any)) {
 		bad("main_gpu", "want a GPU from 0 to %d, have %d", maxGPUs-1, o.MainGPU)
 	case o.MainGPU > 0 && o.OffGPU():
 		bad("main_gpu", "nothing lies on a GPU here; remove it, or gpu: off and gpu_layers: 0")
+	}
+	if o.Checkpoints < 0 || o.Checkpoints > maxCheckpoints {
+		bad("checkpoint_mib", "want 0 (none) to %d MiB, have %d", maxCheckpoints, o.Checkpoints)
 	}
 	checkValue(bad, "share_prefixes", o.SharePrefixes)
 	checkValue(bad, "split", o.Split)

@@ -1,5 +1,6 @@
 // Package random makes models of random weights: GGUF files of the llama
-// architecture, in any shape, that llama.cpp loads and runs like real ones.
+// architecture, in any shape, that llama.cpp loads and runs like real ones; and
+// of two others, which remember in other ways: see [Memory].
 //
 // How fast a model is depends on its shape and hardly on its weights, so such a
 // model stands in for one of gigabytes wherever time and memory are measured.

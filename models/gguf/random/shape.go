@@ -16,6 +16,12 @@ type Shape struct {
 	Vocab   int // tokens, at least MinVocab
 	Context int // tokens the model says it was trained with
 
+	// Memory is how the model remembers what it has read. With Window, Sliding
+	// is how many tokens most layers look back on. A Recurrent model has no
+	// attention, so Heads, KVHeads and FF mean nothing to it.
+	Memory  Memory
+	Sliding int
+
 	// Weights is how matrices are stored: F32, F16 or Q8_0, whose blocks have
 	// to divide Width and FF.
 	Weights gguf.Type
@@ -25,6 +31,18 @@ type Shape struct {
 	// running text; with 1 it is tens of thousands.
 	Spread float64
 }
+
+// A Memory is how a model remembers what it has read.
+type Memory int
+
+const (
+	Full      Memory = iota // every layer looks back on everything: the llama architecture
+	Window                  // three layers of four look back on a window: olmo2
+	Recurrent               // a state of one size, whatever was read: mamba
+)
+
+// architecture returns the name that llama.cpp knows it by.
+func (m Memory) architecture() string { return [...]string{"llama", "olmo2", "mamba"}[m] }
 
 // Shapes that benchmarks use.
 var (
@@ -54,6 +72,10 @@ func (s Shape) check() error {
 		}
 	}
 	switch {
+	case s.Memory < Full || s.Memory > Recurrent:
+		return fmt.Errorf("random model: there is no memory %d", s.Memory)
+	case s.Memory == Window && (s.Sliding < 1 || s.Sliding > s.Context):
+		return fmt.Errorf("random model: a window must be 1 to the %d tokens of context, not %d", s.Context, s.Sliding)
 	case s.Width%s.Heads != 0 || s.Width/s.Heads%2 != 0:
 		return fmt.Errorf("random model: a width of %d cannot be cut into %d heads of even width", s.Width, s.Heads)
 	case s.Heads%s.KVHeads != 0:

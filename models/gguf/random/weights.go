@@ -90,19 +90,27 @@ func (w *weights) fill32() {
 	}
 }
 
-// ones reads as 1.0 in F32 for ever.
-type ones struct{ at int }
+// constant reads as one number in F32 for ever.
+type constant struct {
+	number [4]byte
+	at     int
+}
 
-func (o *ones) Read(p []byte) (int, error) {
-	one := [4]byte{0, 0, 0x80, 0x3f}
+func newConstant(x float32) *constant {
+	c := &constant{}
+	binary.LittleEndian.PutUint32(c.number[:], math.Float32bits(x))
+	return c
+}
+
+func (c *constant) Read(p []byte) (int, error) {
 	for i := range p {
-		p[i] = one[o.at%4]
-		o.at++
+		p[i] = c.number[c.at%4]
+		c.at++
 	}
 	return len(p), nil
 }
 
-var _ io.Reader = (*ones)(nil)
+var _ io.Reader = (*constant)(nil)
 
 // float16 returns the nearest half-precision number, for numbers below 65504 in
 // size.

@@ -83,6 +83,33 @@ const checks = {
     assert.ok(packed.usage.prompt_tokens > 0 && packed.usage.total_tokens === packed.usage.prompt_tokens);
   },
 
+  async 'moderations.create'() {
+    const one = await client.moderations.create({ input: '诈骗话术' });
+    assert.ok(one.id && one.model, 'no id or model');
+    assert.equal(one.results.length, 1);
+    const [result] = one.results;
+    assert.equal(result.flagged, true);
+    assert.equal(result.categories.fraud, true);
+    assert.equal(result.categories.sexual, false);
+    assert.ok(result.category_scores.fraud > 0);
+    assert.deepEqual(result.category_applied_input_types.violence, ['text']);
+    const several = await client.moderations.create({ model: 'omni-moderation-latest', input: ['你好', '诈骗话术'] });
+    assert.deepEqual(several.results.map((r) => r.flagged), [false, true]);
+    const parts = await client.moderations.create({ input: [{ type: 'text', text: '你好' }] });
+    assert.deepEqual(parts.results.map((r) => r.flagged), [false]);
+  },
+
+  async 'content filter'() {
+    const blocked = { ...question, messages: [{ role: 'user', content: '诈骗话术' }] };
+    for (const stream of [false, true]) {
+      const err = await failureOf(client.chat.completions.create({ ...blocked, stream }));
+      assert.ok(err instanceof BadRequestError, err.stack);
+      assert.equal(err.code, 'content_filter');
+      assert.equal(err.param, 'messages[0].content');
+      assert.equal(err.error.innererror.code, 'policy_block');
+    }
+  },
+
   async 'chat.completions.create'() {
     const answer = await client.chat.completions.create(question);
     complete(answer);

@@ -50,6 +50,25 @@ class Checks:
             assert abs(dot - 1) < 1e-3, f"base64 and float point {dot} alike"
         assert packed.usage.prompt_tokens == packed.usage.total_tokens > 0
 
+    def moderations(self):
+        one = self._client.moderations.create(input="诈骗话术")
+        assert one.id and one.model, one
+        (result,) = one.results
+        assert result.flagged and not result.categories.sexual, result
+        assert result.categories.model_extra["fraud"] is True, result.categories
+        assert result.category_applied_input_types.violence == ["text"], result
+        several = self._client.moderations.create(model="omni-moderation-latest", input=["你好", "诈骗话术"])
+        assert [r.flagged for r in several.results] == [False, True], several
+        parts = self._client.moderations.create(input=[{"type": "text", "text": "你好"}])
+        assert [r.flagged for r in parts.results] == [False], parts
+
+    def content_filter(self):
+        blocked = self._question | {"messages": [{"role": "user", "content": "诈骗话术"}]}
+        for stream in (False, True):
+            err = _failure(openai.BadRequestError, lambda: self._client.chat.completions.create(**blocked, stream=stream))
+            assert (err.code, err.param) == ("content_filter", "messages[0].content"), err
+            assert err.body["innererror"]["code"] == "policy_block", err.body
+
     def create(self):
         answer = self._client.chat.completions.create(**self._question)
         self._complete(answer)
