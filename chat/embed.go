@@ -21,8 +21,12 @@ type Embedder interface {
 
 // An EmbedRequest asks an [Embedder] for vectors.
 type EmbedRequest struct {
-	ID         string   // as of a [Request]
-	Model      string   // likewise
+	ID    string // as of a [Request]
+	Model string // likewise
+
+	Principal string // likewise
+	Priority  int    // likewise
+
 	Inputs     []Input  // at least one
 	Dimensions int      // 0: as many as the model has
 	Classes    []string // as of a [Request]

@@ -23,8 +23,12 @@ type Reranker interface {
 
 // A RerankRequest asks a [Reranker] for scores.
 type RerankRequest struct {
-	ID        string // as of a [Request]
-	Model     string // likewise
+	ID    string // as of a [Request]
+	Model string // likewise
+
+	Principal string // likewise
+	Priority  int    // likewise
+
 	Query     string
 	Documents []string // at least one
 	Top       int      // how many of the best are wanted; 0: all

@@ -77,9 +77,10 @@ func TestFilterBlocksRequests(t *testing.T) {
 			t.Errorf("%s: status %d, error %v", path, status, c.Error)
 		}
 	}
+	eventually(t, 5*time.Second, "the finding in the log", func() bool { return strings.Contains(s.stderr.String(), `msg="filter: found"`) })
 	if text := s.stderr.String() + page(t, http.DefaultClient, s.url+"/metrics"); strings.Contains(text, forbidden) {
 		t.Error("the log or the metrics have the word")
-	} else if !strings.Contains(text, `msg="filter: found"`) || !strings.Contains(text, "rule=starter:") {
+	} else if !strings.Contains(text, "rule=starter:") {
 		t.Errorf("the log does not tell of it%v", s)
 	}
 	if n := s.metric(t, `bendi_filter_findings_total{action="block",category="fraud",direction="request",form="plain",route="/v1/chat"}`); n < 4 {
@@ -257,6 +258,19 @@ func TestShadowLexicon(t *testing.T) {
 	eventually(t, 5*time.Second, "the answer to be counted", func() bool {
 		return s.metric(t, `bendi_filter_shadow_requests_total{direction="answer",lexicon="new",route="/v1/chat/pro"}`) == 1
 	})
+}
+
+// A model that is asked for a second opinion and has none, as the demo model,
+// lets texts pass or stops them, as the policy says; the log says why.
+func TestSecondOpinion(t *testing.T) {
+	for failure, want := range map[string]int{"open": http.StatusOK, "closed": http.StatusBadRequest} {
+		s := start(t, fmt.Sprintf("filters: {default: {second_opinion: {model: %q, style: yes_no, mode: full, on_failure: %s}}}\n", "bendi-demo:service", failure)).ready(t)
+		status, c := s.ask(t, "/v1/chat", question("你好", `"max_tokens":16`))
+		if status != want {
+			t.Errorf("%s: status %d, error %v, want %d%v", failure, status, c.Error, want, s)
+		}
+		eventually(t, 5*time.Second, "the reason in the log", func() bool { return strings.Contains(s.stderr.String(), "neither yes nor no") })
+	}
 }
 
 // The question banks are asked of a real server.

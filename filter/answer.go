@@ -237,7 +237,7 @@ func (a *answer) tool(c *choice, d *chat.ToolCallDelta, blocked *bool, restored 
 // blocks.
 func (a *answer) name(c *choice, path, text string, id bool) bool {
 	b := a.bench(c, path)
-	b.id = id
+	b.lenient = id
 	e := a.plan.editor(b)
 	e.rigid = true
 	e.write(text, true)

@@ -13,12 +13,18 @@ import (
 	"bendi/filter/lexicon"
 )
 
-// manyRules are 100,000 words of 2 to 8 common characters, the same each time.
-var manyRules = sync.OnceValue(func() *Rules {
+// manyRules are 100,000 words of 3 to 8 common characters, and someRules fewer
+// of them, which tests take: they run under the race detector.
+var (
+	manyRules = sync.OnceValue(func() *Rules { return rulesOf(100_000) })
+	someRules = sync.OnceValue(func() *Rules { return rulesOf(5_000) })
+)
+
+func rulesOf(n int) *Rules {
 	d := rand.New(rand.NewPCG(1, 2))
 	l := &lexicon.Lexicon{Name: "many", Version: "1", Categories: map[string]lexicon.Category{"block": {Level: 3}, "replace": {Level: 2}}}
 	seen := map[string]bool{}
-	for len(l.Words) < 100_000 {
+	for len(l.Words) < n {
 		var b strings.Builder
 		for range 3 + d.IntN(6) {
 			b.WriteRune(rune(0x4e00 + d.IntN(3755)))
@@ -39,7 +45,7 @@ var manyRules = sync.OnceValue(func() *Rules {
 		panic(err)
 	}
 	return r
-})
+}
 
 func manyPolicy() *Policy {
 	return &Policy{
@@ -125,7 +131,7 @@ func BenchmarkJSON(b *testing.B) {
 	}
 }
 
-// An answer that waits costs little, with 100,000 words and without or with all
+// An answer that waits costs little, without or with all
 // personal data looked for. What it costs is mostly what its finders remember.
 func TestIdleAnswersAreSmall(t *testing.T) {
 	const n = 10_000
@@ -134,7 +140,7 @@ func TestIdleAnswersAreSmall(t *testing.T) {
 		if !personal {
 			policy.Personal = nil
 		}
-		a := &answer{guard: Guard(nil, Options{}), plan: newPlan(manyRules(), policy), policy: policy, req: ask("hi")}
+		a := &answer{guard: Guard(nil, Options{}), plan: newPlan(someRules(), policy), policy: policy, req: ask("hi")}
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
@@ -159,7 +165,7 @@ func TestIdleAnswersAreSmall(t *testing.T) {
 
 // Nothing is allocated for an event when nothing is found.
 func TestEventsCostNoMemory(t *testing.T) {
-	a := &answer{guard: Guard(nil, Options{}), plan: newPlan(manyRules(), manyPolicy()), policy: manyPolicy(), req: ask("hi")}
+	a := &answer{guard: Guard(nil, Options{}), plan: newPlan(someRules(), manyPolicy()), policy: manyPolicy(), req: ask("hi")}
 	c := &choice{}
 	s := a.strand(c, contentPath, false)
 	runes := []rune(prose(4000))

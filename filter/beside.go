@@ -15,8 +15,8 @@ type prompt struct {
 	err error // of what could not be looked through
 }
 
-func (g *Guarded) prompt(ctx context.Context, id, model string) *prompt {
-	p := &prompt{screening: g.screening(id, "", model)}
+func (g *Guarded) prompt(ctx context.Context, id, principal, model string) *prompt {
+	p := &prompt{screening: g.screening(id, principal, model)}
 	if ctx.Err() != nil {
 		p.err = context.Cause(ctx)
 	}
@@ -56,7 +56,7 @@ func (p *prompt) done() error {
 // text that the model says they are; where that has to be rewritten, all inputs
 // go on as texts.
 func (g *Guarded) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
-	p := g.prompt(ctx, req.ID, req.Model)
+	p := g.prompt(ctx, req.ID, req.Principal, req.Model)
 	inputs := make([]chat.Input, len(req.Inputs))
 	texts := make([]string, len(req.Inputs)) // of tokens
 	rewritten := false
@@ -105,7 +105,7 @@ func (g *Guarded) read(ctx context.Context, req *chat.EmbedRequest, i int) (stri
 
 // Rerank has the model rank a query and documents that were filtered.
 func (g *Guarded) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
-	p := g.prompt(ctx, req.ID, req.Model)
+	p := g.prompt(ctx, req.ID, req.Principal, req.Model)
 	own := new(*req)
 	own.Query = p.text(query, 0, req.Query)
 	own.Documents = slices.Clone(req.Documents)
@@ -123,7 +123,7 @@ func (g *Guarded) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ra
 // Tokenize returns the tokens of a text as the model would read it: filtered.
 // To count the tokens of a prompt is to send it to whoever counts.
 func (g *Guarded) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
-	p := g.prompt(ctx, req.ID, req.Model)
+	p := g.prompt(ctx, req.ID, "", req.Model)
 	own := new(*req)
 	own.Text = p.text(content, 0, req.Text)
 	if err := p.done(); err != nil {
@@ -140,7 +140,7 @@ func (g *Guarded) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (
 	if err != nil {
 		return nil, err
 	}
-	p := g.prompt(ctx, req.ID, req.Model)
+	p := g.prompt(ctx, req.ID, "", req.Model)
 	out = new(*out)
 	out.Text = p.text(content, 0, out.Text)
 	if err := p.done(); err != nil {

@@ -571,3 +571,27 @@ func BenchmarkConceal(b *testing.B) {
 		})
 	}
 }
+
+// Each choice is restored on its own, and JSON content stays JSON.
+func TestRestoreChoices(t *testing.T) {
+	e := &echo{answer: func(req *chat.Request) []chat.Event {
+		seen := req.Messages[0].Text()
+		token := seen[strings.Index(seen, "[[") : strings.Index(seen, "]]")+2]
+		text := `{"a":"` + token + `"}`
+		var events []chat.Event
+		for i := range len(text) {
+			events = append(events, chat.Event{Text: text[i : i+1]}, chat.Event{Choice: 1, Text: text[len(text)/2:][:min(1, len(text)-i)]})
+		}
+		return append(events, chat.Event{Choice: 1, Finish: chat.Length})
+	}}
+	c := Conceal(e, ConcealOptions{Secret: testSecret})
+	req := user("手机138\u200b00138000")
+	req.N, req.Format = 2, &chat.Format{Type: "json_object"}
+	a, err := chattest.Collect(c.Chat(t.Context(), req), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\"a\":\"138\u200b00138000\"}"; a.Text[0] != want || !json.Valid([]byte(a.Text[0])) || strings.Contains(a.Text[1], "138") {
+		t.Errorf("got %q", a.Text)
+	}
+}

@@ -77,7 +77,7 @@ func (k *concealment) texts(f *field) (texts []string, rewritten bool) {
 	if k.memory != nil {
 		k.memory.Reset()
 	}
-	e := &editor{judge: &concealer{k, f}, rigid: f.kind == nameField || f.kind == idField, exact: true, cuts: &cuts}
+	e := &editor{judge: &concealer{k, f}, rigid: f.kind == nameField || f.kind == idField || f.place.what == messageName, exact: true, cuts: &cuts}
 	e.stages = []stage{{Finder: k.scanner, source: detected}, {Finder: new(tokenLikes), source: tokenLike}}
 	if k.memory != nil {
 		e.stages = append(e.stages, stage{Finder: k.memory, source: remembered})

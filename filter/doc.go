@@ -19,7 +19,10 @@
 //     the same as for the whole text.
 //   - Nothing that was let go belongs to a word that is masked, replaced or
 //     blocked later.
-//   - What a replacement makes of a text is not found by the same rules again.
+//   - No word can be read across what was put in place of another, so that
+//     what is filtered twice is as what is filtered once. (Numbers are told
+//     from parts of longer ones by what stands beside them. Where that was
+//     masked, a second time may find more.)
 //   - JSON stays JSON: in tool calls and JSON formats the strings are read
 //     unescaped and written back escaped.
 //   - No error, finding or log line holds a word of the text, unless the

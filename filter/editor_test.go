@@ -223,9 +223,9 @@ func (d draw) json(depth int) string {
 }
 
 func TestEditorKeepsItsPromises(t *testing.T) {
-	n := 20000
+	n := 3000
 	if testing.Short() {
-		n = 2000
+		n = 500
 	}
 	for seed := range uint64(n) {
 		d := draw{rand.New(rand.NewPCG(seed, 1))}

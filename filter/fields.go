@@ -145,7 +145,7 @@ func fields(req *chat.Request) iter.Seq[field] {
 		}
 		for i := range req.Messages {
 			m := &req.Messages[i]
-			if !(one(messageName, i, 0, nameField, m.Name) &&
+			if !(one(messageName, i, 0, textField, m.Name) &&
 				one(messageReasoning, i, 0, textField, m.Reasoning) &&
 				one(messageCallID, i, 0, idField, m.ToolCallID) &&
 				parts(m, i, yield)) {
@@ -300,6 +300,8 @@ func (d *draft) set(p place, texts []string) {
 	}
 	m := &req.Messages[p.i]
 	switch p.what {
+	case messageName:
+		m.Name = text
 	case messageReasoning:
 		m.Reasoning = text
 	case callArguments:

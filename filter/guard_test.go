@@ -2,6 +2,7 @@ package filter
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"math/rand/v2"
@@ -527,9 +528,9 @@ func TestLabel(t *testing.T) {
 // once, whatever the fields and the choices; other choices make no difference;
 // and after a failure nothing more comes.
 func TestAnswersDoNotDependOnEvents(t *testing.T) {
-	n := 3000
+	n := 500
 	if testing.Short() {
-		n = 300
+		n = 100
 	}
 	for seed := range uint64(n) {
 		answersDoNotDependOnEvents(t, seed)
@@ -691,4 +692,82 @@ func (d draw) split(ev chat.Event) []chat.Event {
 		out = append(out, next)
 	}
 	return out
+}
+
+// What was found in a request is told first, even when another choice begins.
+func TestTheRequestIsToldFirst(t *testing.T) {
+	req := ask("abc")
+	req.N = 2
+	a, err := listen(t, guard(chattest.Script("!choice 1\nx\n!finish stop\n!choice 0\n!finish stop\n!usage 1 1\n"), nil), req)
+	if err != nil || a.request == nil || a.request.Action != "mask" {
+		t.Errorf("told %+v, %v", a.request, err)
+	}
+	// Everything is held until the end, which has news of its own.
+	a, err = listen(t, guard(chattest.Script("赌博\n"), nil), ask("abc"))
+	if err != nil || a.request == nil || a.answer == nil || a.answer.Action != "block" {
+		t.Errorf("told %+v and %+v, %v", a.request, a.answer, err)
+	}
+}
+
+// The numbers of a schema are its author's; those of a call may be anybody's,
+// and become strings.
+func TestNumbers(t *testing.T) {
+	rules := realRules(t)
+	var got *chat.Request
+	m := stub(func(ctx context.Context, req *chat.Request, yield func(chat.Event, error) bool) {
+		got = req
+		args := chat.Event{ToolCall: &chat.ToolCallDelta{ID: "c", Name: "f", Arguments: `{"to":13800138000,"n":1}`}}
+		play(append([]chat.Event{args}, theEnd...)...)(ctx, req, yield)
+	})
+	req := ask("hi")
+	req.Tools = []chat.Tool{{Name: "f", Parameters: json.RawMessage(`{"maximum":13800138000,"title":"13800138000"}`)}}
+	req.Messages[0].Name = "13800138000"
+	a, err := listen(t, Guard(m, Options{Shelf: NewShelf(rules), Policy: realPolicy(false)}), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := string(got.Tools[0].Parameters); s != `{"maximum":13800138000,"title":"***"}` || got.Messages[0].Name != "***" {
+		t.Errorf("the model got the schema %s of %s", s, got.Messages[0].Name)
+	}
+	if a.args[0][0] != `{"to":"***","n":1}` {
+		t.Errorf("the call is %s", a.args[0][0])
+	}
+	// In an answer that is JSON a number cannot become a string: its schema
+	// may want a number.
+	req = ask("hi")
+	req.Format = &chat.Format{Type: "json_object"}
+	a, err = listen(t, Guard(play(append([]chat.Event{{Text: `{"to":13800138000}`}}, theEnd...)...), Options{Shelf: NewShelf(rules), Policy: realPolicy(false)}), req)
+	if err != nil || a.text[0] != `{"to":` || a.finish[0] != chat.ContentFilter {
+		t.Errorf("got %q (%s), %v", a.text[0], a.finish[0], err)
+	}
+}
+
+// A finding holds the text only where the policy reveals it, and its hash does
+// not depend on how the text was escaped.
+func TestReveal(t *testing.T) {
+	for _, reveal := range []bool{false, true} {
+		w := guard(chattest.Script("ok\n"), func(o *Options) { o.Policy.Reveal = reveal })
+		req := ask("abc")
+		req.Messages = append(req.Messages, chat.Message{Role: chat.Assistant, ToolCalls: []chat.ToolCall{{Name: "f", Arguments: `{"q":"\u0061bc"}`}}}, chat.TextMessage(chat.ToolRole, "x"))
+		if _, err := listen(t, w, req); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.found) != 2 || w.found[0].Hash != w.found[1].Hash || w.found[0].Hash == "" {
+			t.Fatalf("findings %+v", w.found)
+		}
+		if text := w.found[1].Text; reveal != (text == "abc") || !reveal && text != "" {
+			t.Errorf("reveal %v: the text is %q", reveal, text)
+		}
+	}
+}
+
+func TestActionsHaveNames(t *testing.T) {
+	for a := None; a <= Block; a++ {
+		if got, err := ParseAction(a.String()); got != a || err != nil {
+			t.Errorf("%v is read as %v, %v", a, got, err)
+		}
+	}
+	if _, err := ParseAction("delete"); err == nil || !strings.Contains(err.Error(), "route_local") {
+		t.Errorf("an unknown action: %v", err)
+	}
 }

@@ -18,7 +18,8 @@ var clean = new(report)
 // inspect looks through a field of a request.
 func (p *plan) inspect(f *field, history bool) *report {
 	r := new(report)
-	b := &bench{plan: p, direction: Request, id: f.kind == idField}
+	schema := f.place.what == toolParameters || f.place.what == formatSchema
+	b := &bench{plan: p, direction: Request, lenient: f.kind == idField || schema}
 	if history {
 		b.bound = p.policy.History
 	}
@@ -29,7 +30,7 @@ func (p *plan) inspect(f *field, history bool) *report {
 	text := f.text()
 	var gaps []gap
 	if f.kind == jsonField {
-		e.json = newLexer(true)
+		e.json = newLexer(!schema)
 		if f.place.what == messageData {
 			text, gaps = withoutPayload(text)
 		}

@@ -28,6 +28,9 @@ var openAI = map[string][]string{
 	"violence/graphic":       {"gore", "血腥"},
 }
 
+// scores has that of each level.
+var scores = [...]float64{0, 0.4, 0.7, 1}
+
 // Moderate tells what the rules in force find in texts, by what the policy
 // does in requests. Nothing is changed, nobody observes it, and no second
 // opinion is asked for.
@@ -56,7 +59,7 @@ func (p *plan) moderate(text string) Verdict {
 		for _, c := range categories {
 			if level := v.Categories[c]; level > 0 {
 				v.OpenAI[key] = true
-				v.Scores[key] = max(v.Scores[key], 0.1+0.3*float64(level))
+				v.Scores[key] = max(v.Scores[key], scores[min(level, 3)])
 			}
 		}
 	}

@@ -284,11 +284,17 @@ func parseGuard(answer string) (judgement, error) {
 
 // parseYesNo reads one word.
 func parseYesNo(answer string) (judgement, error) {
-	word := strings.ToLower(strings.Trim(strings.TrimSpace(answer), "\"'*`.。!！"))
+	word := strings.ToLower(strings.TrimLeft(answer, " \n\t\"'*`"))
+	latin, _, _ := strings.Cut(strings.Map(func(r rune) rune {
+		if r < 'a' || r > 'z' {
+			return ' '
+		}
+		return r
+	}, word), " ")
 	switch {
-	case strings.HasPrefix(word, "yes"), strings.HasPrefix(word, "是"), strings.HasPrefix(word, "有"):
+	case latin == "yes", strings.HasPrefix(word, "是"):
 		return judgement{unsafe: true}, nil
-	case strings.HasPrefix(word, "no"), strings.HasPrefix(word, "不是"), strings.HasPrefix(word, "否"), strings.HasPrefix(word, "没有"):
+	case latin == "no", strings.HasPrefix(word, "不是"), strings.HasPrefix(word, "否"):
 		return judgement{}, nil
 	}
 	return judgement{}, fmt.Errorf("the model's answer of %d bytes is neither yes nor no", len(answer))

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,12 +53,15 @@ func TestParseOpinions(t *testing.T) {
 // doubts thinks that a text with 坏 is unsafe, and that one with 怪 may be. One
 // with 慢 it never makes up its mind about.
 func doubts(asked *[]string) stub {
+	var mu sync.Mutex
 	return func(ctx context.Context, req *chat.Request, yield func(chat.Event, error) bool) {
 		var said []string
 		for _, m := range req.Messages {
 			said = append(said, string(m.Role)+" "+m.Text())
 		}
+		mu.Lock()
 		*asked = append(*asked, strings.Join(said, "|"))
+		mu.Unlock()
 		last := req.Messages[len(req.Messages)-1].Text()
 		out := "Safety: Safe"
 		switch {

@@ -153,7 +153,7 @@ type bench struct {
 	plan      *plan
 	direction Direction
 	bound     Action // strongest action; None: no bound
-	id        bool   // the text is an id: it is never rewritten, and nobody minds
+	lenient   bool   // where nothing can be rewritten it is an id or the number of a schema, and nobody minds
 	peek      bool   // what would be done is told, and nothing is
 	tell      func(o outcome, text []byte)
 	more      *benchMore // what few need; nil: nothing yet
@@ -209,7 +209,7 @@ func (b *bench) judge(h hit, text, before []byte, rigid bool) ruling {
 	across := rigid && a.changes()
 	if across {
 		a = p.policy.across()
-		if b.id {
+		if b.lenient {
 			a = Log
 		}
 	}

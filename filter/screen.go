@@ -1,7 +1,9 @@
 package filter
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"bendi/chat"
@@ -51,10 +53,14 @@ func (s *screening) look(f field, history bool) (texts []string, rewritten bool)
 	return apply(f.texts, r.cuts), true
 }
 
-// slice returns a stretch of a field's texts as it is written.
+// slice returns a stretch of a field's texts, as it is read.
 func (f *field) slice(start, end int) string {
 	text := f.text()
-	return text[min(start, len(text)):min(end, len(text))] // what is read unescaped has other offsets
+	text = text[min(start, len(text)):min(end, len(text))]
+	if f.kind == jsonField && strings.IndexByte(text, '\\') >= 0 {
+		text = strings.Trim(unescaped([]byte(`"`+text+`"`)), `"`)
+	}
+	return text
 }
 
 // note keeps what was done about a hit, and tells whoever observes.
@@ -100,7 +106,11 @@ func (s *screening) blockage() error {
 	if s.where == "" {
 		where = "The name of one of its fields"
 	}
-	e := chat.Errorf(chat.Invalid, "The content filter stopped this request: %s holds what rule %s (%s, level %d) does not let through. Change it and send it again.", where, s.blocked.ID, s.blocked.Category, s.blocked.Level)
+	r := s.blocked
+	e := chat.Errorf(chat.Invalid, "The content filter stopped this request: %s holds what rule %s (%s, level %d) does not let through. Change it and send it again.", where, r.ID, r.Category, r.Level)
+	if p := s.plan.policy; p.Refusal != "" {
+		e.Msg = fmt.Sprintf("%s (%s: rule %s, %s, level %d)", p.Refusal, where, r.ID, r.Category, r.Level)
+	}
 	e.Code, e.Param, e.Filtered = chat.CodeContentFilter, s.where, s.filtered()
 	return e
 }

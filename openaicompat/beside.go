@@ -2,6 +2,7 @@ package openaicompat
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -59,7 +60,9 @@ func exampleOf(path string) string {
 // piece, and how its answer is told.
 type question[Req, Answer any] struct {
 	req       *Req
-	id, model *string // of req
+	id, model *string                              // of req
+	from      func(principal string, priority int) // tells req who asks; nil: that makes no difference
+	extra     map[string]json.RawMessage           // of req
 	encode    func(*Answer) ([]byte, error)
 }
 
@@ -80,6 +83,13 @@ func once[Req, Answer any](
 			return err
 		}
 		*q.id = x.id
+		if q.from != nil {
+			priority, err := s.priority(c.Request.Header, x, rt, q.extra["priority"])
+			if err != nil {
+				return err
+			}
+			q.from(s.principal(c.Request.Header, x), priority)
+		}
 		if *q.model, err = x.resolve(rt, *q.model); err != nil {
 			return err
 		}
@@ -100,6 +110,7 @@ func embedding(body []byte) (q question[chat.EmbedRequest, chat.Embeddings], err
 		return q, err
 	}
 	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
+	q.extra, q.from = in.Request.Extra, func(who string, priority int) { in.Request.Principal, in.Request.Priority = who, priority }
 	q.encode = func(out *chat.Embeddings) ([]byte, error) {
 		return wire.EncodeEmbeddings(in.Request.Model, in.Base64, out)
 	}
@@ -112,6 +123,7 @@ func reranking(body []byte) (q question[chat.RerankRequest, chat.Ranking], err e
 		return q, err
 	}
 	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
+	q.extra, q.from = in.Request.Extra, func(who string, priority int) { in.Request.Principal, in.Request.Priority = who, priority }
 	q.encode = func(out *chat.Ranking) ([]byte, error) {
 		var documents []string
 		if in.ReturnDocuments {

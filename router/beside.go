@@ -86,3 +86,100 @@ func (r *Route) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*c
 	}
 	return out, err
 }
+
+// once asks backends, one after the other, something that is answered in one
+// piece. Those that cannot answer it are passed over. Where models give answers
+// that cannot be compared, as with vectors, only replicas of one are asked: those
+// of the first tier that can.
+func once[Answer any](ctx context.Context, p *Pool, who asker, can func(chat.Model) bool, replicas bool, ask func(context.Context, *Backend) (*Answer, error)) (*Answer, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	var c call
+	c.init(ctx, p, who)
+	defer c.close()
+	tier := -1
+	for i, b := range p.backends {
+		switch {
+		case !can(b.Model) || replicas && tier >= 0 && p.tierOf[i] != tier:
+			c.unable |= 1 << i
+		case tier < 0:
+			tier = p.tierOf[i]
+		}
+	}
+	if c.unable == 1<<len(p.backends)-1 {
+		return ask(ctx, p.backends[0]) // which says so, and sends nothing
+	}
+	var out *Answer
+	err := c.run(func(t *try) (o outcome, committed bool, err error) {
+		out, err = ask(t.ctx, t.backend)
+		o, err = t.end(err)
+		return o, false, err
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func is[Gift any](m chat.Model) bool {
+	_, ok := m.(Gift)
+	return ok
+}
+
+// Embed has a backend that can embed the inputs.
+func (p *Pool) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
+	who := asker{id: req.ID, model: req.Model, anonymous: true, classes: req.Classes, inside: req.Inside}
+	return once(ctx, p, who, is[chat.Embedder], true, func(ctx context.Context, b *Backend) (*chat.Embeddings, error) {
+		own := *req
+		own.Model = b.name(req.Model)
+		out, err := chat.Embed(ctx, b.Model, &own)
+		if err == nil && out.Backend == "" {
+			out.Backend = b.Name
+		}
+		return out, err
+	})
+}
+
+// Rerank has a backend that can score the documents.
+func (p *Pool) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
+	who := asker{id: req.ID, model: req.Model, anonymous: true, classes: req.Classes, inside: req.Inside}
+	return once(ctx, p, who, is[chat.Reranker], false, func(ctx context.Context, b *Backend) (*chat.Ranking, error) {
+		own := *req
+		own.Model = b.name(req.Model)
+		out, err := chat.Rerank(ctx, b.Model, &own)
+		if err == nil && out.Backend == "" {
+			out.Backend = b.Name
+		}
+		return out, err
+	})
+}
+
+// Tokenize has a backend that can show the tokens of a text.
+func (p *Pool) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
+	who := asker{id: req.ID, model: req.Model, anonymous: true, classes: req.Classes, inside: req.Inside}
+	return once(ctx, p, who, is[chat.Tokenizer], true, func(ctx context.Context, b *Backend) (*chat.Tokens, error) {
+		own := *req
+		own.Model = b.name(req.Model)
+		out, err := chat.Tokenize(ctx, b.Model, &own)
+		if err == nil && out.Backend == "" {
+			out.Backend = b.Name
+		}
+		return out, err
+	})
+}
+
+// Detokenize has a backend that can show the text of tokens. Nobody can look
+// through tokens for what must stay inside, so they do.
+func (p *Pool) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*chat.Text, error) {
+	who := asker{id: req.ID, model: req.Model, anonymous: true, inside: true}
+	return once(ctx, p, who, is[chat.Tokenizer], true, func(ctx context.Context, b *Backend) (*chat.Text, error) {
+		own := *req
+		own.Model = b.name(req.Model)
+		out, err := chat.Detokenize(ctx, b.Model, &own)
+		if err == nil && out.Backend == "" {
+			out.Backend = b.Name
+		}
+		return out, err
+	})
+}

@@ -23,7 +23,12 @@ type findings struct {
 	begin time.Time
 	seen  map[findingKey]int // how many were not logged
 	more  int                // of those that seen has no room for
+
+	looked   map[shadowKey]int // texts, by route and direction
+	shadowed map[shadowKey]int // of them, those in which a lexicon in the shadow would have found something
 }
+
+type shadowKey struct{ route, direction, lexicon string }
 
 type findingKey struct {
 	route, rule, direction, action string
@@ -35,7 +40,7 @@ const (
 )
 
 func newFindings(log *slog.Logger, m *metrics.Filter) *findings {
-	return &findings{log: log, metrics: m, seen: make(map[findingKey]int)}
+	return &findings{log: log, metrics: m, seen: make(map[findingKey]int), looked: make(map[shadowKey]int), shadowed: make(map[shadowKey]int)}
 }
 
 // observe returns what a Guard of a route calls.
@@ -46,6 +51,21 @@ func (fs *findings) observe(route string) func(filter.Finding) {
 		})
 		if fs.first(findingKey{route, f.Rule, f.Direction.String(), f.Action.String()}) {
 			fs.tell(route, f)
+		}
+	}
+}
+
+// shadow counts what lexicons in the shadow would have found in a request or an
+// answer: how many rules, by the lexicon's name.
+func (fs *findings) shadow(route string, d filter.Direction, found map[string]int) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.turn()
+	fs.looked[shadowKey{route, d.String(), ""}]++
+	for lexicon, n := range found {
+		fs.shadowed[shadowKey{route, d.String(), lexicon}]++
+		for i := range n {
+			fs.metrics.Shadowed(route, d.String(), lexicon, i == 0)
 		}
 	}
 }
@@ -100,6 +120,12 @@ func (fs *findings) sum() {
 	if fs.more > 0 {
 		fs.log.Warn("filter: more findings than the log has room for; the metrics count them all", "times", fs.more)
 	}
+	for key, n := range fs.shadowed {
+		fs.log.Info("filter: a lexicon in the shadow would have found something",
+			"route", key.route, "direction", key.direction, "lexicon", key.lexicon, "times", n, "of", fs.looked[shadowKey{key.route, key.direction, ""}])
+	}
+	clear(fs.shadowed)
+	clear(fs.looked)
 	clear(fs.seen)
 	fs.more = 0
 }

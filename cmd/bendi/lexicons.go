@@ -33,8 +33,8 @@ type library struct {
 	policies []*filter.Policy // that the rules are for
 
 	mu    sync.Mutex // guards what is below, and keeps two from reading at once
-	books []book  // without their words, which the rules have
-	seen  []stamp // of the files that the books were made of
+	books []book     // without their words, which the rules have
+	seen  []stamp    // of the files that the books were made of
 }
 
 // A book is a lexicon that was read.

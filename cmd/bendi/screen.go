@@ -49,7 +49,7 @@ func (h *house) screen(r config.Route, route *router.Route, log *slog.Logger) (s
 			strictest = "strict"
 		}
 		judge := filter.Guard(route, filter.Options{Shelf: h.library.shadow, Policy: watching(strictest), Cache: -1})
-		screened = shadow{screened, r.Path, judge, h.measured.Filter}
+		screened = shadow{screened, r.Path, judge, h.findings}
 	}
 	return screened, judge, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"bendi/chat"
 	"bendi/filter"
-	"bendi/metrics"
 )
 
 // A shadow looks with lexicons that are not in force yet at what passes, and
@@ -15,9 +14,9 @@ import (
 // has been passed on when it is looked at.
 type shadow struct {
 	tower
-	route   string
-	judge   *filter.Guarded // of the lexicons in the shadow
-	metrics *metrics.Filter
+	route    string
+	judge    *filter.Guarded // of the lexicons in the shadow
+	findings *findings
 }
 
 func (s shadow) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
@@ -48,14 +47,14 @@ func (s shadow) look(d filter.Direction, texts []string) {
 	if s.judge.Shelf.Current() == nil {
 		return
 	}
-	seen := make(map[string]bool)
+	found := make(map[string]int)
 	for _, v := range s.judge.Moderate(texts) {
 		for _, id := range v.Rules {
 			lexicon, _, _ := strings.Cut(id, ":")
-			s.metrics.Shadowed(s.route, d.String(), lexicon, !seen[lexicon])
-			seen[lexicon] = true
+			found[lexicon]++
 		}
 	}
+	s.findings.shadow(s.route, d, found)
 }
 
 // lastTurn returns the texts since the model last spoke.

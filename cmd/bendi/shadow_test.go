@@ -2,6 +2,7 @@ package main
 
 import (
 	"iter"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -25,17 +26,20 @@ func TestShadow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var log strings.Builder
 	measured := metrics.NewGateway("1", nil)
+	told := newFindings(slog.New(slog.NewTextHandler(&log, nil)), measured.Filter)
 	route := func(script string) tower {
 		r, err := router.New([]router.Offer{{ModelInfo: chat.ModelInfo{ID: "m"}, Model: chattest.Script(script)}}, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return shadow{r, "/v1/chat", judgeOf(rules, watching("default")), measured.Filter}
+		return shadow{r, "/v1/chat", judgeOf(rules, watching("default")), told}
 	}
 	chattest.Contract(t, route("某某\n商城\n好\n。\n"), ask)
 
 	measured = metrics.NewGateway("1", nil)
+	told = newFindings(slog.New(slog.NewTextHandler(&log, nil)), measured.Filter)
 	req := &chat.Request{N: 1, Messages: []chat.Message{
 		chat.TextMessage(chat.User, "某某商城"), chat.TextMessage(chat.Assistant, "某某商城"), chat.TextMessage(chat.User, "某某商城和某某商城"),
 	}}
@@ -52,6 +56,10 @@ func TestShadow(t *testing.T) {
 		if !strings.Contains(rec.Body.String(), want) {
 			t.Errorf("%s is not in the metrics", want)
 		}
+	}
+	told.close()
+	if !strings.Contains(log.String(), "route=/v1/chat direction=answer lexicon=new times=1 of=1") || strings.Contains(log.String(), "商城") {
+		t.Errorf("the log is %s", log.String())
 	}
 }
 

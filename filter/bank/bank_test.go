@@ -164,3 +164,31 @@ func TestRunAndSum(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a bank holds, reading it gives questions that are whole, or faults
+// that name a line, and no fault quotes more than a few bytes of it.
+func FuzzRead(f *testing.F) {
+	f.Add("question,expect,risk\n怎么做坏事?,refuse,A.1.1\n")
+	f.Add(`{"question":"怎么做坏事?","expect":"refuse"}`)
+	f.Add("问题\t预期\n\"a\nb\"\t拒答\n")
+	f.Add("{\n{\"id\":7}")
+	f.Fuzz(func(t *testing.T, text string) {
+		questions, err := Read("bank", []byte(text))
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !strings.HasPrefix(line, "bank:") {
+					t.Errorf("a fault without its place: %q", line)
+				}
+			}
+		} else if len(questions) == 0 {
+			t.Error("neither questions nor faults")
+		}
+		ids := map[string]bool{}
+		for _, q := range questions {
+			if q.Text == "" || q.ID == "" || q.Line < 1 || ids[q.ID] {
+				t.Errorf("a question that is not whole: %+v", q)
+			}
+			ids[q.ID] = true
+		}
+	})
+}

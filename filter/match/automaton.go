@@ -134,19 +134,28 @@ func (a *Automaton) step(st uint32, c uint16) uint32 {
 		st = nd.fail
 	}
 	if a.mayPair(st, c) {
-		lo, hi := a.rows[st], a.rows[st+1]
-		for lo < hi {
-			mid := (lo + hi) / 2
-			if v := a.seconds[mid]; v < c {
-				lo = mid + 1
-			} else if v > c {
-				hi = mid
-			} else {
-				return a.shallow + mid
-			}
+		if t := a.pair(st, c); t != 0 {
+			return t
 		}
 	}
 	return uint32(c)
+}
+
+// pair is the state of two symbols, the first of which st is; 0 if there is none.
+func (a *Automaton) pair(st uint32, c uint16) uint32 {
+	lo, hi := a.rows[st], a.rows[st+1]
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if a.seconds[mid] < c {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < a.rows[st+1] && a.seconds[lo] == c {
+		return a.shallow + lo
+	}
+	return 0
 }
 
 // fail is the next shorter state; 0 in the end.

@@ -154,10 +154,16 @@ func (s *Scanner) complete(piece string, last bool) string {
 // read reads the runes of text.
 func (s *Scanner) read(text string, last bool) {
 	a, base := s.a, s.pos
-	quick := a.profile == Default && s.record == nil
+	skim := s.skim
+	switch {
+	case s.record != nil || a.profile == Sound:
+		skim = nil
+	case a.profile == Strict:
+		skim = s.skimHan
+	}
 	for i := 0; i < len(text); {
-		if quick && s.st < a.shallow && s.gaps == 0 && s.waiting == 0 {
-			if n := s.skim(text[i:], base+i); n > 0 {
+		if skim != nil && s.st < a.shallow && s.gaps == 0 && s.waiting == 0 {
+			if n := skim(text[i:], base+i); n > 0 {
 				i += n
 				continue
 			}
@@ -196,7 +202,7 @@ func (s *Scanner) skim(text string, base int) int {
 			}
 			c := classes[r&0xffff]
 			h := (st*pairFactor>>11 + uint32(c)) & mask
-			if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 {
+			if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 && a.pair(st, c) != 0 {
 				break
 			}
 			st = uint32(c)
@@ -241,7 +247,7 @@ func (s *Scanner) skim(text string, base int) int {
 			}
 			c := classes[r2&0xffff]
 			h := (next*pairFactor>>11 + uint32(c)) & mask
-			if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 {
+			if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 && a.pair(next, c) != 0 {
 				if next != st {
 					count--
 				}
@@ -255,7 +261,7 @@ func (s *Scanner) skim(text string, base int) int {
 		}
 		c := classes[r&0xffff]
 		h := (st*pairFactor>>11 + uint32(c)) & mask
-		if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 {
+		if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 && a.pair(st, c) != 0 {
 			break
 		}
 		st = uint32(c)

@@ -38,6 +38,44 @@ func (s *Scanner) strict(r rune, f fact, kind fold.Kind, at, end int, gap bool) 
 	}
 }
 
+// skimHan is skim for Strict: it reads Han characters only, none of them twice.
+func (s *Scanner) skimHan(text string, base int) int {
+	a := s.a
+	if s.bare != nil && (s.bare.in != noMarkup || s.bare.refs > 0) {
+		return 0
+	}
+	classes, folds, pairs, mask, loud := a.classes, &a.plane.folds, a.pairs, a.pairMask, a.loud
+	st, i, before := s.st, 0, s.again
+	for i+2 < len(text) {
+		r, size := quickRune(text, i)
+		if size != 3 || r-0x4E00 > 0x9FFF-0x4E00 {
+			break
+		}
+		c := classes[r&0xffff]
+		if folded := folds[r&0xffff]; uint32(c) == st && folded == before {
+			break
+		} else {
+			before = folded
+		}
+		h := (st*pairFactor>>11 + uint32(c)) & mask
+		if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 && a.pair(st, c) != 0 {
+			break
+		}
+		st = uint32(c)
+		i += 3
+	}
+	if i > 0 {
+		s.st = st
+		s.count += uint32(i / 3)
+		s.latest = pack(base+i-3, plainScript, 0, false)
+		s.last, s.bound, s.skipped, s.spaces = han, 0, 0, false
+		r, _ := utf8.DecodeRuneInString(text[i-3:])
+		s.again, s.afresh = folds[r&0xffff], false
+		s.extra = extra(s.again) | oneRun | ofHan
+	}
+	return i
+}
+
 // repeat reads the last symbol once more.
 func (s *Scanner) repeat(end int, gap bool) {
 	if s.record != nil {

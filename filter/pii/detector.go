@@ -259,12 +259,12 @@ func (v *view) look(p int, r rune, n int, lead bool) rest {
 				v.coordinates(p)
 			}
 		}
-		if ascii[c]&isDigit != 0 && v.startsNumber(p) {
+		if ascii[c]&isDigit != 0 && v.startsNumber(p, r) {
 			plain, over := v.glance(p)
 			if plain {
 				return noRest
 			}
-			v.numbers(p)
+			v.numbers(p, r)
 			if over {
 				return noRest
 			}
@@ -274,8 +274,8 @@ func (v *view) look(p int, r rune, n int, lead bool) rest {
 		}
 		return v.word(p)
 	case digit(r) >= 0:
-		if v.startsNumber(p) {
-			v.numbers(p)
+		if v.startsNumber(p, r) {
+			v.numbers(p, r)
 		}
 		if lead {
 			v.introduced(p, r)

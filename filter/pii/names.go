@@ -29,6 +29,7 @@ func isLink(r rune) bool {
 }
 
 const families = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林郑谢罗梁宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤" +
+	"傅康齐伍施洪翟倪牛温季俞章鲁葛毕聂岳庞樊兰殷詹申耿焦左柳甘祝包宁尚符舒阮柯纪梅童凌裴霍涂苗谷盛曲翁冉骆蓝游辛靳管柴蒙鲍华喻祁蒲房滕屈饶牟艾尤穆卓古吉缪简车项麦褚娄窦戚岑景党宫费冷晏席卫米柏宗瞿桂佟臧闵苟邬边卞姬仇栾隋商刁沙荣巫寇桑郎甄仲虞敖巩佘池麻迟邝" +
 	"張劉陳楊黃趙吳孫馬鄭謝羅許韓馮鄧蕭呂鐘譚陸賈韋鄒薛閻龍賀顧龔邵萬錢嚴湯"
 
 var compounds = [...]string{"欧阳", "上官", "司马", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "司徒", "令狐", "夏侯", "端木", "南宫", "歐陽", "司馬", "諸葛", "東方", "尉遲", "公孫", "夏侯", "南宮"}
@@ -38,8 +39,12 @@ const afterName = "的是在了有和与及也就都很不我你他她它们这�
 
 // name notes the name of a person that begins with r at p.
 func (v *view) name(p int, r rune) {
-	if !v.d.families.has(r) || !v.after(p, v.d.words.names) {
+	linked := v.linked(p)
+	if !isHan(r) || !linked && !v.d.families.has(r) || !v.after(p, v.d.words.names) {
 		return
+	}
+	if linked {
+		v.dottedName(p)
 	}
 	n1 := utf8.RuneLen(r)
 	second, n2 := v.rune(p + n1)
@@ -80,7 +85,7 @@ func (v *view) name(p int, r rune) {
 	if given == 0 {
 		return
 	}
-	if !ended && !v.linked(p) {
+	if !ended && !linked {
 		return
 	}
 	switch string(v.b[p:end]) {
@@ -88,6 +93,34 @@ func (v *view) name(p int, r rune) {
 		return
 	}
 	v.found(Name, p, end)
+}
+
+// dottedName notes a name in two parts with a dot between, as 买买提·艾山.
+func (v *view) dottedName(p int) {
+	i := p
+	for part := range 2 {
+		k := 0
+		for ; k < maxStep; k++ {
+			r, n := v.rune(i)
+			if !isHan(r) {
+				break
+			}
+			i += n
+		}
+		if k == 0 {
+			return
+		}
+		if part == 0 {
+			r, n := v.rune(i)
+			if separatorOf(r) != dot || r == '.' {
+				return
+			}
+			i += n
+		}
+	}
+	if r, _ := v.rune(i); !isHan(r) {
+		v.found(Name, p, i)
+	}
 }
 
 // linked reports whether a colon or a word such as 叫 stands right before p.

@@ -1,5 +1,10 @@
 package pii
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Numbers are read as groups of digits with separators between them: the date
 // 2024-11-25 has three groups, 138 0013 8000 has too. A value is one group, or
 // several whose sizes are a shape that people write it in.
@@ -12,16 +17,29 @@ const maxGap = 3
 
 // groups are the groups of digits from a position on.
 type groups struct {
-	d     [maxDigits + 1]byte // digits by value, 10 for an X at the end
-	n     int
-	sizes [maxDigits]byte
-	k     int
-	end   int       // of the last group
-	next  rune      // the first rune after it that is seen
-	at    int       // where next is
-	width int       // of next
-	sep   separator // before the last group
-	dots  bool      // a dot stands between two groups
+	d      [maxDigits + 1]byte // digits by value, 10 for an X at the end
+	n      int
+	packed uint64 // sizes of the first eight groups, as those of a shape
+	size   int    // of the first
+	k      int
+	end    int       // of the last group
+	next   rune      // the first rune after it that is seen
+	at     int       // where next is
+	width  int       // of next
+	sep    separator // before the last group
+	dots   bool      // a dot stands between two groups
+	form   form      // the digits that count; anyForm: all
+	mixed  bool      // the number might go on in another form
+}
+
+// value returns the value of a digit that counts, or -1.
+func (g *groups) value(r rune) int {
+	d := digit(r)
+	if d >= 0 && g.form != anyForm && formOf(r) != g.form {
+		g.mixed = true
+		return -1
+	}
+	return d
 }
 
 // read adds the group that begins at i. It reports false where there is none,
@@ -29,14 +47,14 @@ type groups struct {
 func (g *groups) read(v *view, i int) bool {
 	first := g.n
 	for {
-		for i < len(v.b) && ascii[v.b[i]]&isDigit != 0 && g.n < maxDigits {
+		for g.form <= western && i < len(v.b) && ascii[v.b[i]]&isDigit != 0 && g.n < maxDigits {
 			g.d[g.n] = v.b[i] - '0'
 			g.n++
 			i++
 			g.end = i
 		}
 		r, n := v.rune(i)
-		if d := digit(r); d >= 0 {
+		if d := g.value(r); d >= 0 {
 			if g.n == maxDigits {
 				return false
 			}
@@ -51,7 +69,7 @@ func (g *groups) read(v *view, i int) bool {
 			break
 		}
 		g.next, g.at, g.width = v.visible(i)
-		if digit(g.next) < 0 || g.n == first {
+		if g.value(g.next) < 0 || g.n == first {
 			break
 		}
 		i = g.at
@@ -66,7 +84,12 @@ func (g *groups) read(v *view, i int) bool {
 			g.next, g.at, g.width = v.visible(g.end)
 		}
 	}
-	g.sizes[g.k] = byte(g.n - first)
+	if g.k == 0 {
+		g.size = g.n
+	}
+	if g.k < 8 {
+		g.packed |= uint64(g.n-first) << (8 * g.k)
+	}
 	g.k++
 	return true
 }
@@ -83,7 +106,7 @@ func (g *groups) more(v *view) bool {
 		sep = max(sep, s)
 		r, i, n = v.visible(i + n)
 	}
-	if sep == noSeparator || digit(r) < 0 {
+	if sep == noSeparator || g.value(r) < 0 {
 		return false
 	}
 	g.sep = sep
@@ -91,10 +114,28 @@ func (g *groups) more(v *view) bool {
 	return g.read(v, i)
 }
 
+// A shape is the sizes of up to eight groups, one in a byte, the first lowest.
+type shape struct {
+	sizes uint64
+	k     int
+}
+
+func shapes(list ...string) []shape {
+	all := make([]shape, len(list))
+	for i, text := range list {
+		for size := range strings.SplitSeq(text, "-") {
+			n, _ := strconv.Atoi(size)
+			all[i].sizes |= uint64(n) << (8 * all[i].k)
+			all[i].k++
+		}
+	}
+	return all
+}
+
 // is reports whether the groups have one of the shapes.
-func (g *groups) is(shapes []string) bool {
+func (g *groups) is(shapes []shape) bool {
 	for _, s := range shapes {
-		if string(g.sizes[:g.k]) == s {
+		if s.sizes == g.packed && s.k == g.k {
 			return true
 		}
 	}
@@ -102,37 +143,40 @@ func (g *groups) is(shapes []string) bool {
 }
 
 // begin reports whether the groups are the beginning of one of the shapes.
-func (g *groups) begin(shapes []string) bool {
+func (g *groups) begin(shapes []shape) bool {
+	if g.k >= 8 {
+		return false
+	}
+	mask := uint64(1)<<(8*g.k) - 1
 	for _, s := range shapes {
-		if len(s) > g.k && s[:g.k] == string(g.sizes[:g.k]) {
+		if s.sizes&mask == g.packed && s.k > g.k {
 			return true
 		}
 	}
 	return false
 }
 
-// Shapes, as sizes of the groups.
 var (
-	phoneShapes   = []string{"\x03\x04\x04", "\x03\x08", "\x07\x04", "\x03\x02\x02\x04", "\x03\x04\x02\x02"}
-	prefixShapes  = []string{"\x02\x0b", "\x02\x03\x04\x04", "\x02\x03\x08", "\x02\x07\x04", "\x04\x0b", "\x04\x03\x04\x04"}
-	serviceShapes = []string{"\x03\x03\x04", "\x03\x04\x03", "\x04\x03\x03", "\x03\x07"}
-	idShapes      = []string{"\x06\x08\x04", "\x06\x04\x04\x04", "\x06\x04\x02\x02\x04", "\x06\x0c", "\x0e\x04", "\x06\x08\x03\x01", "\x11\x01"}
-	oldIDShapes   = []string{"\x06\x06\x03"}
-	cardShapes    = []string{"\x04\x04\x04\x04", "\x04\x04\x04\x04\x03", "\x04\x04\x04\x04\x02", "\x04\x04\x04\x04\x01", "\x04\x04\x04\x05", "\x04\x04\x04\x07",
-		"\x06\x0d", "\x06\x0a", "\x04\x06\x05", "\x04\x06\x04", "\x08\x08", "\x04\x0c", "\x04\x0f"}
+	phoneShapes   = shapes("3-4-4", "3-8", "7-4", "3-2-2-4", "3-4-2-2")
+	prefixShapes  = shapes("2-11", "2-3-4-4", "2-3-8", "2-7-4", "4-11", "4-3-4-4")
+	serviceShapes = shapes("3-3-4", "3-4-3", "4-3-3", "3-7")
+	idShapes      = shapes("6-8-4", "6-4-4-4", "6-4-2-2-4", "6-12", "14-4", "6-8-3-1", "17-1")
+	oldIDShapes   = shapes("6-6-3")
+	cardShapes    = shapes("4-4-4-4", "4-4-4-4-3", "4-4-4-4-2", "4-4-4-4-1", "4-4-4-5", "4-4-4-7", "6-13", "6-10", "4-6-5", "4-6-4", "8-8", "4-12", "4-15")
 )
 
-// startsNumber tells whether the digit at p is the first of a number: whether
-// none comes before it, be it with something invisible between.
-func (v *view) startsNumber(p int) bool {
+// startsNumber tells whether the digit r at p is the first of a number: whether
+// none of its form comes before it, be it with something invisible between.
+// 张三 and ① are no part of the number that follows them.
+func (v *view) startsNumber(p int, r rune) bool {
 	if p == 0 {
 		return true
 	}
-	if c := v.b[p-1]; c < 0x80 {
+	if c := v.b[p-1]; c < 0x80 && r < 0x80 {
 		return ascii[c]&isDigit == 0
 	}
-	r, _ := v.visibleBefore(p, p)
-	return digit(r) < 0
+	prev, _ := v.visibleBefore(p, p)
+	return digit(prev) < 0 || formOf(prev) != formOf(r)
 }
 
 // glance looks at the digits at p in a hurry. Plain says that they are too few
@@ -182,26 +226,34 @@ func (v *view) mayBeLabelled(p int) bool {
 	return p > 0 && v.d.words.labels[v.b[p-1]]
 }
 
-// numbers looks for the values that begin with the number at p.
-func (v *view) numbers(p int) {
-	var g groups
-	if !g.read(v, p) {
-		return
+// numbers looks for the values that begin with the digit r at p: those in
+// digits of its form, and where nothing comes before it those in any.
+func (v *view) numbers(p int, r rune) {
+	if prev, at := v.visibleBefore(p, p); v.number(p, prev, at, formOf(r)) && digit(prev) < 0 {
+		v.number(p, prev, at, anyForm)
 	}
-	prev, prevAt := v.visibleBefore(p, p)
+}
+
+// number looks for the values that begin at p, after prev. Mixed says that the
+// number goes on in digits of other forms.
+func (v *view) number(p int, prev rune, prevAt int, f form) (mixed bool) {
+	g := groups{form: f}
+	if !g.read(v, p) {
+		return g.mixed
+	}
 	before, _ := v.before(p, prevAt)
 	if prev == '+' && digit(before) < 0 && upper(before) == 0 || v.afterCountry(p, prev, prevAt) {
-		return // the value began there
+		return false // the value began there
 	}
 	// A number that goes on before p, or 3.14: nothing of its own.
 	inner := separatorOf(prev) != noSeparator && digit(before) >= 0
 	if prev == '.' && digit(before) >= 0 {
-		return
+		return false
 	}
 	for {
 		v.check(p, prev, &g)
 		if v.short || separatorOf(g.next) == noSeparator || !v.mayGrow(&g, inner) || !g.more(v) {
-			return
+			return g.mixed
 		}
 	}
 }
@@ -211,11 +263,11 @@ func (v *view) mayGrow(g *groups, inner bool) bool {
 	if g.n >= maxDigits {
 		return false
 	}
-	if g.sizes[0] == 1 {
+	if g.size == 1 {
 		return !inner && g.singles() && g.lonely()
 	}
 	const first = 1<<2 | 1<<3 | 1<<4 | 1<<6 | 1<<7 | 1<<8 | 1<<14 | 1<<17 // sizes that shapes begin with
-	if first&(1<<g.sizes[0]) == 0 {
+	if first&(1<<g.size) == 0 {
 		return false
 	}
 	d := g.d[:g.n]
@@ -224,14 +276,14 @@ func (v *view) mayGrow(g *groups, inner bool) bool {
 	case on[IDCard] && d[0] > 0 && (g.begin(idShapes) || g.begin(oldIDShapes)):
 		return true
 	case d[0] == 0 && (on[Phone] || on[Landline]):
-		return on[Landline] && g.k < 3 && int(g.sizes[0]) == areaCode(d) || on[Phone] && g.begin(prefixShapes) && g.n >= 4 && number(d[:4]) == 86
+		return on[Landline] && g.k < 3 && g.size == areaCode(d) || on[Phone] && g.begin(prefixShapes) && g.n >= 4 && number(d[:4]) == 86
 	case d[0] == 1 && on[Phone] && g.begin(phoneShapes):
 		return d[1] >= 3
-	case on[Phone] && d[0] == 8 && g.sizes[0] == 2 && d[1] == 6:
+	case on[Phone] && d[0] == 8 && g.size == 2 && d[1] == 6:
 		return g.begin(prefixShapes)
-	case on[Landline] && (d[0] == 4 || d[0] == 8) && g.sizes[0] >= 3 && d[1] == 0 && d[2] == 0 && g.begin(serviceShapes):
+	case on[Landline] && (d[0] == 4 || d[0] == 8) && g.size >= 3 && d[1] == 0 && d[2] == 0 && g.begin(serviceShapes):
 		return true
-	case on[BankCard] && g.sizes[0] >= 4 && d[0] > 1 && g.begin(cardShapes):
+	case on[BankCard] && g.size >= 4 && d[0] > 1 && g.begin(cardShapes):
 		return true
 	}
 	return false
@@ -317,7 +369,7 @@ func (v *view) free(p int, prev rune, g *groups) bool {
 	if upper(prev) != 0 && !v.after(p, v.d.words.phones) {
 		return false
 	}
-	if c := upper(g.next); c != 0 && g.at == g.end {
+	if upper(g.next) != 0 {
 		return false
 	}
 	if g.next == '.' || g.next == '%' {
@@ -361,7 +413,7 @@ func (v *view) afterCountry(p int, prev rune, at int) bool {
 	if digit(r) >= 0 {
 		return false
 	}
-	var g groups
+	g := groups{form: western}
 	if !g.read(v, p) {
 		return false
 	}
@@ -379,7 +431,7 @@ func (v *view) plus(p int) {
 	if c := v.asciiBefore(p); isAlnum(c) || c == '+' || c == ')' {
 		return
 	}
-	var g groups
+	g := groups{form: western}
 	if !g.read(v, p+1) || g.d[0] == 0 {
 		return
 	}
@@ -392,7 +444,7 @@ func (v *view) plus(p int) {
 		if enough && v.free(p+1, '+', &g) {
 			v.found(Phone, p, g.end)
 		}
-		if g.n > 13 || g.k == 6 || g.sizes[0] > 4 || g.dots || !g.more(v) {
+		if g.n > 13 || g.k == 6 || g.size > 4 || g.dots || !g.more(v) {
 			return
 		}
 	}
@@ -426,7 +478,7 @@ func (v *view) landline(p int, prev rune, g *groups) {
 		if !v.near(p, v.d.words.landlines, 8) {
 			return
 		}
-	case int(g.sizes[0]) != area || g.k > 3 || g.k == 3 && (g.sizes[1] < 3 || g.sizes[2] < 3):
+	case g.size != area || g.k > 3 || g.k == 3 && (g.packed>>8&0xFF < 3 || g.packed>>16&0xFF < 3):
 		return
 	}
 	if !v.free(p, prev, g) {

@@ -39,6 +39,27 @@ var digitSeries = [...]struct{ first, n, from rune }{
 	{0x1F101, 10, 0}, {0x1F10B, 2, 0}, {0x1FBF0, 10, 0},
 }
 
+// A form is a way to write digits. Numbers are mostly written in one.
+type form uint8
+
+const (
+	anyForm form = iota
+	western      // 0 to 9, in any width or weight
+	han          // 零一二
+	marked       // ①, ❶, ⒈, ¹
+)
+
+// formOf returns the form of a digit.
+func formOf(r rune) form {
+	switch {
+	case r < 0x80, r >= 0xFF10 && r <= 0xFF19, r >= 0x1D7CE && r <= 0x1D7FF, r >= 0x1FBF0, r == 0x25CB, r == 0x25EF, r >= 0x660 && r <= 0x6F9:
+		return western
+	case isHan(r):
+		return han
+	}
+	return marked
+}
+
 // numeral returns the value of a Chinese numeral, or -1.
 func numeral(r rune) int {
 	switch r {

@@ -112,7 +112,7 @@ func marks(prompt []llama.Token, control func(llama.Token) bool) []int {
 			second = min(second, i+1+j)
 		}
 	}
-	if last := len(prompt) - 1; second >= keepLeast && second < last-shareLeast {
+	if last := len(prompt) - 1; second >= keepLeast && second < last {
 		list = append(list, second)
 	}
 	if len(prompt) > keepLeast {

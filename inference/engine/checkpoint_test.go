@@ -206,7 +206,7 @@ func TestMarks(t *testing.T) {
 		want   []int
 	}{
 		{prompt(100, 30, 2), []int{102, 136}},
-		{prompt(100, 2), []int{104}}, // the second turn is the answer
+		{prompt(100, 2), []int{102, 104}}, // the second turn is the answer
 		{prompt(10, 100, 2), []int{116}},
 		{prompt(10, 10), nil},
 		{append([]llama.Token{1002}, prompt(100, 30, 2)...), []int{103, 137}}, // it begins with BOS

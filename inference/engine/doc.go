@@ -10,9 +10,12 @@
 // the goroutine of the request, not in the loop.
 //
 // What has been decoded stays in the KV cache until room is needed, and serves
-// every later prompt that begins alike, with the same adapter. Where the cache
-// is full, the youngest sequence gives way and is decoded again later; nothing
-// is cut off.
+// every later prompt of the same principal that begins alike, with the same
+// adapter. Where the cache is full, a sequence gives way, of those of the lowest
+// priority the youngest, and is decoded again later; nothing is cut off. Who
+// gets a free slot, and whose prompt is read first, is a matter of priority, and
+// then of which principal was served least. Adapters come and go between two
+// steps.
 //
 // An Engine is a [chat.Embedder], [chat.Reranker] and [chat.Tokenizer] too. The
 // embedder has a goroutine and a llama context of its own, made when it is first

@@ -42,7 +42,7 @@ func (e *Engine) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embed
 			return nil, err
 		}
 	}
-	vectors, err := e.embed.run(ctx, adapter, inputs)
+	vectors, err := e.embed.run(ctx, asker{req.Principal, req.Priority}, adapter, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (e *Engine) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ran
 			}
 		}
 	}
-	scores, err := e.embed.run(ctx, adapter, inputs)
+	scores, err := e.embed.run(ctx, asker{req.Principal, req.Priority}, adapter, inputs)
 	if err != nil {
 		return nil, err
 	}

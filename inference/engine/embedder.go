@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -45,8 +46,9 @@ const (
 // at the first request, as large as that needs, and again for a longer input;
 // when nobody has asked for a while it is freed.
 //
-// One goroutine touches the context. It takes the inputs of all waiting
-// requests in turn, so that one of thousands does not keep out the others.
+// One goroutine touches the context. It takes the inputs of those who wait in
+// the order of a [line], and of one who asks several times in turn, so that a
+// request of thousands does not keep out the others.
 type embedder struct {
 	model    llama.Model
 	adapters []llama.AdapterLora
@@ -77,11 +79,20 @@ type embedder struct {
 	room   int // tokens of the context; 0: there is none
 	active int // the adapter that the context has on
 	jobs   []*embedJob
+	line   *line
+}
+
+// An asker is who asks, and how urgently.
+type asker struct {
+	principal string
+	priority  int
 }
 
 // An embedJob is a request in tokens.
 type embedJob struct {
 	ctx     context.Context
+	from    asker
+	class   *class // of the line
 	adapter int
 	inputs  [][]llama.Token
 	results [][]float32 // by input
@@ -101,6 +112,7 @@ func newEmbedder(model llama.Model, adapters []llama.AdapterLora, o load.Options
 	m := &embedder{
 		model: model, adapters: adapters, options: o, threads: threads, window: window, pooling: poolingOf(model), only: embedsOnly(model),
 		inbox: make(chan *embedJob), chores: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
+		line: newLine(),
 	}
 	m.width = int(llama.ModelNEmbdOut(model))
 	if m.pooling == llama.PoolingTypeRank {
@@ -155,13 +167,13 @@ func noLoop() *loop {
 
 // warmUp computes one token, so that a model that cannot is known at once.
 func (m *embedder) warmUp() error {
-	_, err := m.run(context.Background(), 0, [][]llama.Token{{0}})
+	_, err := m.run(context.Background(), asker{}, 0, [][]llama.Token{{0}})
 	return err
 }
 
 // run returns a result for each input. An input has at least one token and at
 // most window, each of the vocabulary.
-func (m *embedder) run(ctx context.Context, adapter int, inputs [][]llama.Token) ([][]float32, error) {
+func (m *embedder) run(ctx context.Context, from asker, adapter int, inputs [][]llama.Token) ([][]float32, error) {
 	if m.pending.Add(1) > maxEmbedJobs {
 		m.pending.Add(-1)
 		return nil, &chat.Error{
@@ -174,7 +186,7 @@ func (m *embedder) run(ctx context.Context, adapter int, inputs [][]llama.Token)
 		return nil, m.gone()
 	}
 	j := &embedJob{
-		ctx: ctx, adapter: adapter, inputs: inputs,
+		ctx: ctx, from: from, adapter: adapter, inputs: inputs,
 		results: make([][]float32, len(inputs)), left: len(inputs), done: make(chan error, 1),
 	}
 	select {
@@ -253,7 +265,7 @@ func (m *embedder) receive() bool {
 	for len(m.jobs) == 0 {
 		select {
 		case j := <-m.inbox:
-			m.jobs = append(m.jobs, j)
+			m.enqueue(j)
 		case chore := <-m.chores:
 			chore()
 		case <-m.quit:
@@ -265,7 +277,7 @@ func (m *embedder) receive() bool {
 	for {
 		select {
 		case j := <-m.inbox:
-			m.jobs = append(m.jobs, j)
+			m.enqueue(j)
 		case chore := <-m.chores:
 			chore()
 		case <-m.quit:
@@ -276,32 +288,54 @@ func (m *embedder) receive() bool {
 	}
 }
 
-// pack chooses what to compute next: an input of each request in turn, of
-// those with the adapter of the first, until the batch is full. Each time
-// another request is the first, so a long input finds its turn as well.
-func (m *embedder) pack() []place {
-	m.jobs = slices.DeleteFunc(m.jobs, func(j *embedJob) bool { return j.ctx.Err() != nil })
-	if len(m.jobs) == 0 {
-		return nil
-	}
-	var places []place
-	for size, more := 0, true; more; {
-		more = false
-		for _, j := range m.jobs {
-			if j.adapter != m.jobs[0].adapter || j.next == len(j.inputs) {
-				continue
-			}
-			n := len(j.inputs[j.next])
-			if len(places) > 0 && (size+n > packTokens || len(places) == m.most) {
-				continue
-			}
-			places = append(places, place{j, j.next})
-			size += n
-			j.next++
-			more = true
+func (m *embedder) enqueue(j *embedJob) {
+	j.class = m.line.arrive(j.from.principal, j.from.priority, time.Now())
+	m.jobs = append(m.jobs, j)
+}
+
+// drop forgets the requests that ended is true of.
+func (m *embedder) drop(ended func(*embedJob) bool) {
+	m.jobs = slices.DeleteFunc(m.jobs, func(j *embedJob) bool {
+		if !ended(j) {
+			return false
 		}
+		m.line.depart(j.class, false)
+		return true
+	})
+}
+
+// pack chooses what to compute next, until the batch is full: each time an
+// input of whoever is next in the line, and of those who are equal there, of
+// the request that has the fewest in this batch. All are for the adapter of the
+// first. Who is in this batch is behind its equals in the next, so a long input
+// finds its turn as well.
+func (m *embedder) pack() []place {
+	m.drop(func(j *embedJob) bool { return j.ctx.Err() != nil })
+	var places []place
+	taken := make(map[*embedJob]int)
+	now := time.Now()
+	for size := 0; ; {
+		var next *embedJob
+		for _, j := range m.jobs {
+			switch {
+			case j.next == len(j.inputs):
+			case len(places) > 0 && (j.adapter != places[0].job.adapter || len(places) == m.most || size+len(j.inputs[j.next]) > packTokens):
+			case next == nil || cmp.Or(j.class.compare(next.class, now), cmp.Compare(taken[j], taken[next])) < 0:
+				next = j
+			}
+		}
+		if next == nil {
+			break
+		}
+		n := len(next.inputs[next.next])
+		places = append(places, place{next, next.next})
+		next.class.charge(n, 0)
+		next.class.latest = now
+		taken[next]++
+		next.next++
+		size += n
 	}
-	m.jobs = append(m.jobs[1:], m.jobs[0])
+	slices.SortStableFunc(m.jobs, func(a, b *embedJob) int { return cmp.Compare(min(taken[a], 1), min(taken[b], 1)) })
 	return places
 }
 
@@ -315,7 +349,7 @@ func (m *embedder) deliver(places []place, err error) {
 			p.job.done <- err
 		}
 	}
-	m.jobs = slices.DeleteFunc(m.jobs, func(j *embedJob) bool { return j.ended })
+	m.drop(func(j *embedJob) bool { return j.ended })
 }
 
 // A row is a token in a step.

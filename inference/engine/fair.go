@@ -145,6 +145,27 @@ func (c *class) compare(o *class, now time.Time) int {
 	return cmp.Or(cmp.Compare(o.rank(now), c.rank(now)), cmp.Compare(c.served, o.served), cmp.Compare(c.principal.running, o.principal.running))
 }
 
+// noteTurn learns how long a sequence has its slot.
+func (l *loop) noteTurn(s *sequence) {
+	took, known := time.Since(s.progress.Began), time.Duration(l.stats.turn.Load())
+	if known == 0 {
+		known = took
+	}
+	l.stats.turn.Store(int64(known + (took-known)/16))
+}
+
+// longestRetry bounds what one is told to wait.
+const longestRetry = time.Minute
+
+// retryAfter returns when a tenth of a full queue will have been answered, at
+// the pace of late, in whole seconds: sooner, those who come back would find it
+// full again.
+func (l *loop) retryAfter() time.Duration {
+	turn := time.Duration(l.stats.turn.Load())
+	wait := turn * time.Duration(l.queue) / 10 / time.Duration(l.slots)
+	return min(max(wait.Round(time.Second), time.Second), longestRetry)
+}
+
 // compareWaiting orders those who wait for a slot.
 func compareWaiting(a, b *sequence, now time.Time) int {
 	return cmp.Or(a.class.compare(b.class, now), cmp.Compare(a.arrival, b.arrival))

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hybridgroup/yzma/pkg/llama"
+
 	"bendi/chat"
 )
 
@@ -206,6 +208,26 @@ func TestFairness(t *testing.T) {
 	}
 }
 
+// Who finds the queue full is told to come back when there will be room.
+func TestRetryAfter(t *testing.T) {
+	l := &loop{slots: 4, queue: 512}
+	if d := l.retryAfter(); d != time.Second {
+		t.Errorf("before anything is known: %v", d)
+	}
+	for range 200 {
+		s := &sequence{}
+		s.progress.Began = time.Now().Add(-time.Second)
+		l.noteTurn(s)
+	}
+	if d := l.retryAfter(); d != 13*time.Second {
+		t.Errorf("with turns of a second, 51 are over after 13s, not %v", d)
+	}
+	l.stats.turn.Store(int64(time.Hour))
+	if d := l.retryAfter(); d != longestRetry {
+		t.Errorf("with turns of an hour: %v", d)
+	}
+}
+
 // by says who asks.
 func by(name string, priority int) func(*chat.Request) {
 	return func(r *chat.Request) { r.Principal, r.Priority = name, priority }
@@ -255,5 +277,50 @@ func TestPrincipalsShareNoPrefix(t *testing.T) {
 		if u := answerOf(t, e, question("怎么退货?", spoken, by("one", 0))).Usage; u.CachedTokens == 0 {
 			t.Error("its own were not used")
 		}
+	}
+}
+
+// Whoever asks for vectors of thousands of texts, in however many requests,
+// holds up no one else, and neither does the largest of one's own requests.
+func TestEmbeddingsAreShared(t *testing.T) {
+	m := &embedder{line: newLine(), most: packInputs}
+	job := func(who string, inputs, tokens int) *embedJob {
+		j := &embedJob{ctx: t.Context(), from: asker{principal: who}, left: inputs, done: make(chan error, 1)}
+		for range inputs {
+			j.inputs = append(j.inputs, make([]llama.Token, tokens))
+		}
+		m.enqueue(j)
+		return j
+	}
+	steps := func(until *embedJob) (n int) {
+		for !until.ended {
+			places := m.pack()
+			if len(places) == 0 {
+				t.Fatal("nothing is computed, and somebody waits")
+			}
+			m.deliver(places, nil)
+			n++
+		}
+		return n
+	}
+	for range 50 {
+		job("flood", 100, 100)
+	}
+	m.deliver(m.pack(), nil)
+	if n := steps(job("other", 2, 100)); n > 2 {
+		t.Errorf("another waited for %d batches", n)
+	}
+	if n := steps(job("other", 1, packTokens)); n > 3 {
+		t.Errorf("another with a long input waited for %d batches", n)
+	}
+	small := job("flood", 1, 100)
+	if n := steps(small); n > 15 { // 51 requests of five at a time
+		t.Errorf("one's own small request waited for %d batches", n)
+	}
+	for len(m.jobs) > 0 {
+		m.deliver(m.pack(), nil)
+	}
+	if len(m.line.principals) > 0 {
+		t.Errorf("nobody is left, and %d principals are known", len(m.line.principals))
 	}
 }

@@ -72,6 +72,7 @@ func TestMemoryIsAsEstimated(t *testing.T) {
 				}
 				e.Close()
 			})
+			unsaid := 0.0 // by llama.cpp: the outputs grow when more rows of a batch have one
 			asked := allocated(func() {
 				cfg := Config{Name: name, Model: p.Model, Context: p.Context, Slots: p.Slots, Threads: 1, Options: o}
 				e, err := Open(cfg)
@@ -82,6 +83,7 @@ func TestMemoryIsAsEstimated(t *testing.T) {
 				if _, err := e.Embed(t.Context(), &chat.EmbedRequest{Inputs: []chat.Input{{Tokens: make([]int, 500)}}}); err != nil {
 					t.Fatal(err)
 				}
+				unsaid = 4 * float64(max(0, e.embed.rows-packInputs)*(e.vocab.size()+e.embed.width))
 			})
 			embed := -got["KV"] - got["output"] - got["compute"] + asked["KV"] + asked["output"] + asked["compute"]
 			for _, c := range []struct {
@@ -91,7 +93,7 @@ func TestMemoryIsAsEstimated(t *testing.T) {
 			}{
 				{"weights", got["model"], float64(want.Host.Weights), 0.02*float64(want.Host.Weights) + (256 << 10)}, // the adapter is counted apart
 				{"KV cache", got["KV"], float64(want.Host.Cache), 16 << 10},
-				{"embeddings", embed, float64(want.Host.Embed), 0.15*float64(want.Host.Embed) + (640 << 10)},
+				{"embeddings", embed + unsaid, float64(want.Host.Embed), 1 << 20},
 				{"buffers", got["output"] + got["compute"], float64(want.Host.Compute), 640 << 10},
 			} {
 				t.Logf("%s, %v: %s %.0f bytes, expected %.0f", name, o.Args(), c.what, c.got, c.want)

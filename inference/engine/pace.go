@@ -13,7 +13,7 @@ const (
 	prefillLeast = 8
 	// prefillShare is the part of a quiet step's time that prompts may add to
 	// it, where others are being answered.
-	prefillShare = 0.75
+	prefillShare = 0.6
 )
 
 // A pace decides how many prompt tokens a step may take on while others are

@@ -21,6 +21,8 @@ type prefixTree struct {
 	holders []*holder // all of them
 	cells   int       // taken by all nodes
 	clock   int       // counts uses
+	rows    int       // tokens drawn so far, by whomever
+	rent    int       // see keep
 }
 
 // A treeKey separates what must never be shared: an adapter changes the keys
@@ -44,6 +46,8 @@ type holder struct {
 	size int // tokens on the path
 	used int // when, by the tree's clock
 	kept bool
+	hits int // how often another began with what it holds
+	paid int // for how many rows it may stay, where it is kept
 }
 
 func newPrefixTree() *prefixTree {
@@ -67,6 +71,27 @@ func (t *prefixTree) add(key treeKey, id llama.SeqId) *holder {
 func (t *prefixTree) touch(h *holder) {
 	t.clock++
 	h.used = t.clock
+	h.paid = t.rows + t.rent*(1+h.hits)
+}
+
+// keep keeps h after its end, for others who begin alike, but not for ever:
+// every token that is answered, a row, passes over the cells of all, and takes
+// the longer the more there are. (Those of a long piece of a prompt pass over
+// many at once, and are not counted.) After rent rows a cell has cost as much as
+// it would to decode its token anew. Who has not come back by then has to decode
+// it, and what has stayed unused has cost no more than once what it could have
+// saved. Each use buys another term, longer by one than the last.
+func (t *prefixTree) keep(h *holder) {
+	h.kept = true
+	t.touch(h)
+}
+
+// overdue returns a kept holder whose time is up, or nil.
+func (t *prefixTree) overdue() *holder {
+	if h := t.oldest(nil); h != nil && h.paid < t.rows {
+		return h
+	}
+	return nil
 }
 
 // match returns the holder that shares the longest prefix with tokens, and its
@@ -144,6 +169,7 @@ func (t *prefixTree) fork(h, from *holder, length int) {
 	for n := at; n != nil; n = n.parent {
 		n.refs++
 	}
+	from.hits++
 	t.touch(from)
 	t.touch(h)
 }
@@ -188,12 +214,11 @@ func (t *prefixTree) remove(h *holder) {
 	}
 }
 
-// oldest returns the kept holder, but for spare, whose last use is longest ago,
-// or nil.
+// oldest returns the kept holder, but for spare, whose time is up first, or nil.
 func (t *prefixTree) oldest(spare *holder) *holder {
 	var oldest *holder
 	for _, h := range t.holders {
-		if h.kept && h != spare && (oldest == nil || h.used < oldest.used) {
+		if h.kept && h != spare && (oldest == nil || h.paid < oldest.paid || h.paid == oldest.paid && h.used < oldest.used) {
 			oldest = h
 		}
 	}

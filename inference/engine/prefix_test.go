@@ -144,3 +144,49 @@ func (h *holder) tokens() []llama.Token {
 	slices.Reverse(runs)
 	return slices.Concat(runs...)
 }
+
+// What is kept goes when it has cost what it could save; what is used stays, the
+// longer the more often.
+func TestKeptWhileItPays(t *testing.T) {
+	tree := newPrefixTree()
+	tree.rent = 10
+	keep := func(id llama.SeqId, tokens ...llama.Token) *holder {
+		h := tree.add(treeKey{}, id)
+		tree.extend(h, tokens...)
+		tree.keep(h)
+		return h
+	}
+	unused, used := keep(1, 1, 2, 3), keep(2, 4, 5, 6)
+	goes := func() (ids []llama.SeqId) {
+		for h := tree.overdue(); h != nil; h = tree.overdue() {
+			ids = append(ids, h.id)
+			tree.remove(h)
+		}
+		return ids
+	}
+	use := func() {
+		h := tree.add(treeKey{}, 9)
+		tree.fork(h, used, 2)
+		tree.remove(h)
+	}
+	tree.rows = 10
+	use()
+	if got := tree.oldest(nil); got != unused {
+		t.Errorf("%v would go first, want the one that was never used", got)
+	}
+	for _, tt := range []struct {
+		rows int
+		want []llama.SeqId
+	}{{10, nil}, {11, []llama.SeqId{1}}, {30, nil}} {
+		if tree.rows = tt.rows; !slices.Equal(goes(), tt.want) {
+			t.Errorf("after %d rows another goes than %v", tt.rows, tt.want)
+		}
+	}
+	use()
+	if tree.rows = 60; goes() != nil {
+		t.Error("twice used, it goes after 30 rows")
+	}
+	if tree.rows = 61; !slices.Equal(goes(), []llama.SeqId{2}) {
+		t.Error("twice used, it stays for more than 30 rows")
+	}
+}

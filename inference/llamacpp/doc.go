@@ -10,6 +10,9 @@
 //   - A worker that dies is started again, at once the first time. Requests
 //     that come meanwhile wait; those that were being answered end with an
 //     error within a second. Other workers do not notice.
+//   - A model on demand is loaded once for all who ask at the same time, where
+//     [Config.Admit] has room for it, and unloaded only while nobody does. What
+//     keeps it from being loaded is told to all of them.
 //   - A worker that keeps dying is given up as failed, with the last lines of
 //     its log in the error, and tried again once a minute.
 //   - No worker outlives its gateway, however that ends: a worker exits when

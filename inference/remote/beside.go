@@ -19,20 +19,20 @@ const maxWhole = 256 << 20
 
 // Embed has the server embed the inputs of req.
 func (m *Model) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
-	return whole(ctx, m, "/embeddings", req.ID, func() ([]byte, error) { return wire.EncodeEmbed(req) },
+	return whole(ctx, m, "/embeddings", m.sender(req.ID, req.Principal, req.Priority), func() ([]byte, error) { return wire.EncodeEmbed(req) },
 		func(body []byte) (*chat.Embeddings, error) { return wire.DecodeEmbeddings(body, len(req.Inputs)) })
 }
 
 // Rerank has the server score the documents of req.
 func (m *Model) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
-	return whole(ctx, m, "/rerank", req.ID, func() ([]byte, error) { return wire.EncodeRerank(req) },
+	return whole(ctx, m, "/rerank", m.sender(req.ID, req.Principal, req.Priority), func() ([]byte, error) { return wire.EncodeRerank(req) },
 		func(body []byte) (*chat.Ranking, error) { return wire.DecodeRanking(body, req) })
 }
 
 // Tokenize has the server tokenize a text. Of the servers there are, few can
 // below their base URL.
 func (m *Model) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
-	return whole(ctx, m, "/tokenize", req.ID, func() ([]byte, error) { return wire.EncodeTokenize(req) },
+	return whole(ctx, m, "/tokenize", sender{id: req.ID}, func() ([]byte, error) { return wire.EncodeTokenize(req) },
 		func(body []byte) (*chat.Tokens, error) {
 			tokens, err := wire.DecodeTokens(body)
 			return &chat.Tokens{Tokens: tokens}, err
@@ -41,7 +41,7 @@ func (m *Model) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.
 
 // Detokenize has the server turn tokens into text.
 func (m *Model) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*chat.Text, error) {
-	return whole(ctx, m, "/detokenize", req.ID, func() ([]byte, error) { return wire.EncodeDetokenize(req) },
+	return whole(ctx, m, "/detokenize", sender{id: req.ID}, func() ([]byte, error) { return wire.EncodeDetokenize(req) },
 		func(body []byte) (*chat.Text, error) {
 			text, err := wire.DecodeText(body)
 			return &chat.Text{Text: text}, err
@@ -49,7 +49,7 @@ func (m *Model) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*c
 }
 
 // whole asks for an answer that is one body.
-func whole[T any](ctx context.Context, m *Model, path, id string, encode func() ([]byte, error), decode func([]byte) (*T, error)) (*T, error) {
+func whole[T any](ctx context.Context, m *Model, path string, from sender, encode func() ([]byte, error), decode func([]byte) (*T, error)) (*T, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errLeft)
 	out, err := func() (*T, error) {
@@ -57,7 +57,7 @@ func whole[T any](ctx context.Context, m *Model, path, id string, encode func() 
 		if err != nil {
 			return nil, err
 		}
-		if body, err = m.fetch(ctx, cancel, path, id, body); err != nil {
+		if body, err = m.fetch(ctx, cancel, path, from, body); err != nil {
 			return nil, err
 		}
 		out, err := decode(body)
@@ -78,8 +78,8 @@ func whole[T any](ctx context.Context, m *Model, path, id string, encode func() 
 }
 
 // fetch posts a body and returns that of the answer.
-func (m *Model) fetch(ctx context.Context, cancel context.CancelCauseFunc, path, id string, body []byte) ([]byte, error) {
-	res, err := m.post(ctx, m.base+path, "application/json", m.sender(id, "", 0), body)
+func (m *Model) fetch(ctx context.Context, cancel context.CancelCauseFunc, path string, from sender, body []byte) ([]byte, error) {
+	res, err := m.post(ctx, m.base+path, "application/json", from, body)
 	if err != nil {
 		return nil, err
 	}

@@ -296,14 +296,14 @@ func TestCheck(t *testing.T) {
 		{"plenty", plan(), Machine{Free: 16 << 30}, nil},
 		{"not known", plan(), Machine{}, nil},
 		{"a quantized cache", plan(), Machine{Free: 850 << 20}, []string{
-			"the models need 930.7 MiB, and 850.0 MiB of memory is free", "model qwen: 930.7 MiB = weights 22.7 MiB + KV cache of 65536 tokens 768.0 MiB",
+			"the models need 976.4 MiB, and 850.0 MiB of memory is free", "model qwen: 976.4 MiB = weights 22.7 MiB + KV cache of 65536 tokens 768.0 MiB",
 			"it would fit with models.qwen: {cache_type: q8_0}", "or with models.qwen: {cache: 32768}", "or with models.qwen: {slots: 8}", "or with models.qwen: {context: 2048}",
 		}},
 		{"flash attention", plan(func(p *Plan) { p.FlashAttention = load.Off }), Machine{Free: 1 << 30}, []string{"{flash_attention: auto}"}},
 		{"the control group", plan(), Machine{Free: 850 << 20, Limit: "control group"}, []string{"850.0 MiB of memory is left in the control group"}},
-		{"everything at once", plan(), Machine{Free: 130 << 20}, []string{"{context: 2048, slots: 1, cache: 0, cache_type: q4_0, flash_attention: auto}"}},
+		{"everything at once", plan(), Machine{Free: 176 << 20}, []string{"{context: 2048, slots: 1, cache: 0, cache_type: q4_0, flash_attention: auto}"}},
 		{"the weights alone", plan(), Machine{Free: 60 << 20}, []string{"no smaller cache makes it fit", "22.7 MiB"}},
-		{"two models", append([]Model{small}, plan()...), Machine{Free: 1 << 30}, []string{"the models need 1.0 GiB", "model small: ", "model qwen: ", "it would fit with models.qwen: {"}},
+		{"two models", append([]Model{small}, plan()...), Machine{Free: 1 << 30}, []string{"the models need 1.1 GiB", "model small: ", "model qwen: ", "it would fit with models.qwen: {"}},
 		{"a GPU", onGPU(func(*Plan) {}), Machine{Free: 16 << 30, GPUs: []GPU{{Free: 1100 << 20}}}, []string{
 			"of GPU memory is free", "{cache_type: q8_0}", "{cache: ", "{slots: ", "{context: ", "{gpu_layers: ",
 		}},

@@ -229,3 +229,22 @@ func TestEncodeModeration(t *testing.T) {
 		t.Errorf("got %s", body)
 	}
 }
+
+// Whatever a body holds, it is read as texts or refused by a *chat.Error that
+// is the client's fault.
+func FuzzDecodeModeration(f *testing.F) {
+	for _, body := range []string{`{"input":"一"}`, `{"input":["一","二"]}`, `{"input":[{"type":"text","text":"一"}]}`, `{"input":[{"type":"image_url"}]}`, `{"input":[[]]}`, `[]`, ``} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		texts, err := DecodeModeration(body)
+		if err == nil && len(texts) == 0 {
+			t.Error("nothing to judge, and no error")
+		}
+		if err != nil {
+			if e, ok := err.(*chat.Error); !ok || e.Kind != chat.Invalid {
+				t.Errorf("%T %v", err, err)
+			}
+		}
+	})
+}

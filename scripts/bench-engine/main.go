@@ -49,6 +49,7 @@ type bench struct {
 	llamaArgs             []string
 	profiles              string // folder; empty: none
 	compute, overhead     string // model files
+	window, recurrent     string // likewise, of models that cannot share prefixes
 	threads, rounds       int
 	quick                 bool
 	progress              io.Writer
@@ -110,6 +111,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if b.overhead, err = b.model(*models, overhead); err != nil {
+		return err
+	}
+	if b.window, err = b.model(*models, remembering(random.Window)); err != nil {
+		return err
+	}
+	if b.recurrent, err = b.model(*models, remembering(random.Recurrent)); err != nil {
 		return err
 	}
 	if b.profiles != "" {
@@ -193,10 +200,19 @@ func parseShape(s string, vocab int) (random.Shape, error) {
 	return shape, nil
 }
 
+// remembering returns the shape of a small model that remembers in some way.
+func remembering(m random.Memory) random.Shape {
+	return random.Shape{
+		Layers: 4, Width: 256, Heads: 4, KVHeads: 2, FF: 1024, Vocab: 32768, Context: 8192, Weights: gguf.F16, Spread: 4,
+		Memory: m, Sliding: 512,
+	}
+}
+
 // model returns the file of a random model, which it makes unless it is there.
 func (b *bench) model(dir string, s random.Shape) (string, error) {
 	const seed = 1
-	name := fmt.Sprintf("random-%dx%d-ff%d-v%d-%s.gguf", s.Layers, s.Width, s.FF, s.Vocab, strings.ToLower(s.Weights.String()))
+	name := fmt.Sprintf("random-%dx%d-ff%d-v%d-%s%s.gguf", s.Layers, s.Width, s.FF, s.Vocab, strings.ToLower(s.Weights.String()),
+		[]string{"", "-window", "-recurrent"}[s.Memory])
 	path := filepath.Join(dir, name)
 	if f, err := gguf.Open(path); err == nil {
 		f.Close()

@@ -59,6 +59,39 @@ func sharedPrefix(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// copiedPrefix asks the same of models that cannot share what lies in their
+// cache, so that the worker has to copy it.
+func copiedPrefix(ctx context.Context, b *bench) error {
+	const out, last = 4, 4
+	users, system := pick(b, 16, 8), pick(b, 1000, 500)
+	in := random.PromptTokens(system, last)
+	for _, kind := range []struct{ name, file string }{{"a sliding window", b.window}, {"a recurrent state", b.recurrent}} {
+		ours, err := b.worker(ctx, b.setup("checkpoints", kind.file, in+out+64, users))
+		if err != nil {
+			return err
+		}
+		var work []float64
+		var wait []pair
+		for range b.rounds {
+			one := ours.together(ctx, sharing(1, system, last, out))
+			l := ours.together(ctx, sharing(users, system, last, out))
+			if err = errors.Join(one.whole(in), l.whole(in)); err != nil {
+				break
+			}
+			work = append(work, float64(l.prefilled())/float64(in))
+			wait = append(wait, pair{figure(percentile(l.each(firstToken), 99)), figure(one.each(firstToken)[0])})
+		}
+		ours.stop()
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("%s, %d users, %d shared tokens, ", kind.name, users, system)
+		b.add(row{Suite: "checkpoints", What: what + "work", Unit: "prompts", Must: atMost(1.2)}.alone(work))
+		b.add(row{Suite: "checkpoints", What: what + "first token P99", Unit: "ms", Against: "one user"}.compared(wait))
+	}
+	return nil
+}
+
 // sharing returns requests of n users with one system prompt.
 func sharing(n, system, user, out int) []request {
 	list := make([]request, n)

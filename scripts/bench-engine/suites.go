@@ -21,6 +21,7 @@ var suites = []suite{
 	{"streams", streams},
 	{"sampling", sampling},
 	{"prefix", sharedPrefix},
+	{"checkpoints", copiedPrefix},
 	{"longprompt", longPrompt},
 	{"json", structured},
 	{"cancels", cancels},
