@@ -5,7 +5,7 @@ LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
 
-.PHONY: build run test bench bench-engine soak lint fmt lib clients clean lib-cuda image-check
+.PHONY: build run test bench bench-engine bench-filter fuzz soak lint fmt lib clients clean lib-cuda image-check
 
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
 	go build -o bin/ ./cmd/bendi ./cmd/bendi-engine
@@ -22,6 +22,17 @@ bench: build ## print the benchmark tables
 
 bench-engine: build ## measure the worker as clients see it; flags in BENCH, see docs/performance.md
 	go run ./scripts/bench-engine $(BENCH)
+
+bench-filter: ## measure the filter's automaton beside other libraries; flags in BENCH, see docs/performance.md
+	go run ./scripts/bench-filter $(BENCH)
+
+FUZZTIME ?= 30s
+
+fuzz: ## run every fuzz test for FUZZTIME, one after the other
+	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | grep -v node_modules | sed -E 's|^(.*)/[^/]*:[0-9]+:func (.*)|\1 \2|' | sort | while read -r dir name; do \
+		echo "go test -run ^$$ -fuzz ^$$name\$$ -fuzztime $(FUZZTIME) $$dir"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+	done
 
 soak: build ## many short requests; fails where memory, goroutines, files or KV cells grow. Flags in SOAK
 	go run ./scripts/soak $(SOAK)

@@ -274,7 +274,7 @@ func (c *Config) checkLexicons(bad bad) {
 			bad(key+".category", "%s", categoryWanted)
 		}
 		for _, tag := range slices.Sorted(maps.Keys(l.Tags)) {
-			if !isCategory(l.Tags[tag]) {
+			if l.Tags[tag] != "" && !isCategory(l.Tags[tag]) { // empty: the tag stands for nothing
 				bad(join(key+".tags", tag), "%s", categoryWanted)
 			}
 		}

@@ -1,12 +1,14 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -123,5 +125,70 @@ routes:
 			t.Errorf("right after an answer it is %s", st)
 		}
 		eventually(t, within(5*time.Second), "a worker that is gone", func() bool { return len(s.workers()) == 0 })
+	}
+}
+
+// TestDemandUnderFire asks two models in turn where one fits, and kills
+// workers whatever they are doing. Every request ends with an answer or with a
+// 503 that says when to come back, and afterwards both models answer.
+func TestDemandUnderFire(t *testing.T) {
+	s := start(t, twoOnDemand(t, "")).ready(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var killer, clients sync.WaitGroup
+	killer.Go(func() {
+		for n := 0; n < 4 && ctx.Err() == nil; n++ { // five deaths would be a failure
+			time.Sleep(time.Duration(200+100*n) * time.Millisecond)
+			for _, pid := range s.workers() {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	})
+	var answered, refused, died atomic.Int64
+	for i := range 8 {
+		clients.Go(func() {
+			model := []string{"one", "two"}[i%2]
+			for range 12 {
+				res, err := http.Post(s.url+"/v1/chat", "application/json", strings.NewReader(question("你好", `"model":"`+model+`"`)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				text, err := io.ReadAll(res.Body)
+				res.Body.Close()
+				switch {
+				case err != nil:
+					t.Error(err)
+				case res.StatusCode == http.StatusOK:
+					answered.Add(1)
+				case res.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(text), "insufficient_memory"):
+					refused.Add(1)
+				case res.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(text), "engine_failed"):
+					died.Add(1)
+				default:
+					t.Errorf("status %d: %s", res.StatusCode, text)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
+	}
+	clients.Wait()
+	stop()
+	killer.Wait()
+	t.Logf("%d answered, %d refused, %d died", answered.Load(), refused.Load(), died.Load())
+	if answered.Load() == 0 {
+		t.Error("nobody was answered")
+	}
+	for _, model := range []string{"one", "two"} {
+		eventually(t, 10*time.Second, "an answer of "+model, func() bool {
+			res, err := http.Post(s.url+"/v1/chat", "application/json", strings.NewReader(question("你好", `"model":"`+model+`"`)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				time.Sleep(100 * time.Millisecond)
+			}
+			return res.StatusCode == http.StatusOK
+		})
 	}
 }

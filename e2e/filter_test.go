@@ -114,6 +114,9 @@ func TestFilterMasksAnswers(t *testing.T) {
 	if strings.Contains(st.text, persona) || !strings.Contains(st.text, "***") || st.finish != "stop" {
 		t.Errorf("the stream is %q, %v", st.text, st)
 	}
+	if n := s.metric(t, `bendi_filter_held_bytes_count{route="/v1/chat/pro"}`); n < 2 {
+		t.Errorf("what was held back was told %v times", n)
+	}
 }
 
 // An answer that is cut off ends like every other: with a reason, the usage

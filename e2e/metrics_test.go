@@ -90,19 +90,19 @@ func TestSeeingInside(t *testing.T) {
 			view.Sequences[0].Model == "bendi-demo:service" && view.Sequences[0].Generated > 0 && view.Sequences[0].Budget >= 1000
 	})
 	for name, least := range map[string]float64{
-		`bendi_worker_up{model="bendi-demo"}`:                                                               1,
-		`bendi_worker_ready{model="bendi-demo"}`:                                                            1,
-		`bendi_num_requests_running{model="bendi-demo"}`:                                                    1,
-		`bendi_num_requests_waiting{model="bendi-demo"}`:                                                    0,
-		`bendi_prompt_tokens_total{model="bendi-demo"}`:                                                     5,
-		`bendi_generation_tokens_total{model="bendi-demo:service"}`:                                         1,
-		`bendi_time_to_first_token_seconds_count{model="bendi-demo"}`:                                       1,
-		`bendi_e2e_request_latency_seconds_count{model="bendi-demo"}`:                                       1,
-		`bendi_http_requests_in_flight{route="/v1/chat/pro"}`:                                               1,
-		`bendi_http_requests_total{backend="llamacpp",model="bendi-demo",route="/v1/chat",status="200"}`:    1,
-		`bendi_http_requests_total{backend="",model="",route="/v1/chat",status="404"}`:                      1,
+		`bendi_worker_up{model="bendi-demo"}`:                                                                                1,
+		`bendi_worker_ready{model="bendi-demo"}`:                                                                             1,
+		`bendi_num_requests_running{model="bendi-demo"}`:                                                                     1,
+		`bendi_num_requests_waiting{model="bendi-demo"}`:                                                                     0,
+		`bendi_prompt_tokens_total{model="bendi-demo"}`:                                                                      5,
+		`bendi_generation_tokens_total{model="bendi-demo:service"}`:                                                          1,
+		`bendi_time_to_first_token_seconds_count{model="bendi-demo"}`:                                                        1,
+		`bendi_e2e_request_latency_seconds_count{model="bendi-demo"}`:                                                        1,
+		`bendi_http_requests_in_flight{route="/v1/chat/pro"}`:                                                                1,
+		`bendi_http_requests_total{backend="llamacpp",model="bendi-demo",route="/v1/chat",status="200"}`:                     1,
+		`bendi_http_requests_total{backend="",model="",route="/v1/chat",status="404"}`:                                       1,
 		`bendi_http_request_duration_seconds_count{backend="llamacpp",model="bendi-demo",operation="chat",route="/v1/chat"}`: 1,
-		`bendi_inter_token_latency_seconds_bucket{model="bendi-demo",le="80"}`:                              1,
+		`bendi_inter_token_latency_seconds_bucket{model="bendi-demo",le="80"}`:                                               1,
 	} {
 		if got := s.metric(t, name); got < least {
 			t.Errorf("%s is %v, want %v at least", name, got, least)

@@ -25,11 +25,11 @@ type answer struct {
 	left    int // choices that have not ended for the client
 
 	begun   bool
-	backend string         // to be told with the next event
-	request *chat.Filtered // to be told with the first
-	usage   chat.Usage     // of what was seen, in case that nobody tells
-	tokens  *editor        // looks through single tokens; made when there are some
-	gone    bool           // the client has left
+	backend string     // to be told with the first event
+	request tally      // likewise
+	usage   chat.Usage // of what was seen, in case that nobody tells
+	tokens  *editor    // looks through single tokens; made when there are some
+	gone    bool       // the client has left
 }
 
 // A choice is one of the answers that were asked for.
@@ -62,11 +62,8 @@ type logs struct {
 	tokens                      []chat.TokenLogProbs
 }
 
-// mostChoices and mostCalls bound what a backend can make us keep.
-const (
-	mostChoices = 1024
-	mostCalls   = 1024
-)
+// mostCalls bounds what a backend can make us keep.
+const mostCalls = 1024
 
 func (a *answer) choice(i int) *choice {
 	for len(a.choices) <= i {
@@ -80,7 +77,7 @@ func (a *answer) choice(i int) *choice {
 
 // strand returns a strand for a text of c.
 func (a *answer) strand(c *choice, path string, json bool) *strand {
-	s := &strand{bench: *a.bench(c, path)}
+	s := &strand{bench: *a.bench(c, path), held: a.guard.Held}
 	a.plan.start(&s.editor, &s.bench)
 	if a.policy.Buffer == SentenceBuffer {
 		s.gate = new(gate)
@@ -146,7 +143,12 @@ func (a *answer) take(ev chat.Event) error {
 	}
 
 	out, blocked := ev, false
-	out.Finish, out.Usage, out.Restored = "", nil, nil
+	out.Finish, out.Usage, out.Restored, out.Filtered = "", nil, nil, nil
+	if f := ev.Filtered; f != nil && f.Answer {
+		c.tally.merge(f)
+	} else if f != nil && !a.begun {
+		a.request.merge(f) // of a filter behind us, such as that of another house
+	}
 	text, reasoning := len(ev.Text), len(ev.Reasoning)
 	a.write(c, &c.reasoning, reasoningPath, &out.Reasoning, &blocked, ev.Restored, text)
 	a.write(c, &c.content, contentPath, &out.Text, &blocked, ev.Restored, 0)
@@ -316,7 +318,7 @@ func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Us
 		a.watch(c, contentPath, c.said.String())
 	}
 	if blocked {
-		finish, c.queue = chat.ContentFilter, nil
+		finish, c.queue, c.spoke = chat.ContentFilter, nil, c.spoke && !a.full
 		if a.policy.Notice != "" && !a.json {
 			a.emit(chat.Event{Choice: c.index, Text: a.policy.Notice})
 		}
@@ -363,12 +365,12 @@ func (a *answer) emit(ev chat.Event) {
 		if ev.Backend == "" {
 			ev.Backend = a.backend
 		}
-		switch {
-		case a.request == nil:
+		switch request := a.request.filtered(a.policy, false); {
+		case request == nil:
 		case ev.Choice == 0 && ev.Filtered == nil:
-			ev.Filtered = a.request
+			ev.Filtered = request
 		default:
-			if !a.yield(chat.Event{Filtered: a.request, Backend: ev.Backend}, nil) {
+			if !a.yield(chat.Event{Filtered: request, Backend: ev.Backend}, nil) {
 				a.gone = true
 				return
 			}

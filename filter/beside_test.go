@@ -49,7 +49,7 @@ func tokensOf(s string) []int {
 }
 
 func TestGuardKeepsTheOtherContracts(t *testing.T) {
-	w := guard(&noted{}, nil)
+	w := guard(gifted{}, nil)
 	chattest.EmbedderContract(t, w, func() *chat.EmbedRequest {
 		return &chat.EmbedRequest{Inputs: []chat.Input{{Text: "天气"}, {Tokens: tokensOf("abc")}}, Extra: map[string]json.RawMessage{"user": json.RawMessage(`"abc"`)}}
 	})
@@ -57,6 +57,7 @@ func TestGuardKeepsTheOtherContracts(t *testing.T) {
 		return &chat.RerankRequest{Query: "天气", Documents: []string{"abc", "天", "x"}}
 	})
 	chattest.TokenizerContract(t, w, "m", "早上好", "a")
+	w = guard(&noted{}, nil)
 	if models := w.Models(); len(models) != 1 || models[0].ID != "m" {
 		t.Errorf("models %v", models)
 	}

@@ -41,8 +41,13 @@ func (c *cache) key(era uint64, f *field, history bool) cacheKey {
 		head[len(head)-1] |= 2
 	}
 	h.Write(binary.LittleEndian.AppendUint64(head, era))
+	var b [1024]byte // a string is not written without a copy
 	for _, t := range f.texts {
-		h.Write([]byte(t))
+		for len(t) > 0 {
+			n := copy(b[:], t)
+			h.Write(b[:n])
+			t = t[n:]
+		}
 	}
 	return cacheKey(h.Sum(nil)[:16])
 }

@@ -27,19 +27,8 @@ func Compile(lexicons []*lexicon.Lexicon, policies ...*Policy) (*Rules, error) {
 		return nil, err
 	}
 	r := &Rules{version: versionOf(lexicons)}
-	var all, plain []int
-	for i, w := range words {
+	for _, w := range words {
 		r.rules = append(r.rules, Rule{w.ID, w.Category, w.Level, w.Risk})
-		all = append(all, i)
-	}
-	i := 0
-	for _, l := range lexicons {
-		for _, w := range l.Words {
-			if !w.Strict {
-				plain = append(plain, i)
-			}
-			i++
-		}
 	}
 	var errs []error
 	for kind, profile := range map[sourceKind]match.Profile{plainSource: match.Default, strictSource: match.Strict, soundSource: match.Sound} {
@@ -54,25 +43,57 @@ func Compile(lexicons []*lexicon.Lexicon, policies ...*Policy) (*Rules, error) {
 		if len(patterns) == 0 {
 			continue
 		}
-		a, err := match.Compile(patterns, profile)
-		if err != nil {
-			errs = append(errs, located(err, patterns, words))
-			continue
+		for _, patterns := range apart(patterns) {
+			a, err := match.Compile(patterns, profile)
+			if err != nil {
+				errs = append(errs, located(err, patterns, words))
+				continue
+			}
+			r.sources = append(r.sources, source{kind: kind, open: func() find.Finder { return a.Scanner() }, rules: rulesIn(patterns)})
 		}
-		src := source{kind: kind, open: func() find.Finder { return a.Scanner() }, rules: all}
-		if kind == plainSource {
-			src.rules = plain
-		}
-		r.sources = append(r.sources, src)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(r.sources, func(a, b source) int { return cmp.Compare(a.kind, b.kind) })
+	slices.SortStableFunc(r.sources, func(a, b source) int { return cmp.Compare(a.kind, b.kind) })
 	r.learn(lexicons)
 	r.addPersonal()
 	r.finish()
 	return r, nil
+}
+
+// apart parts the combinations from the words, with the allow words for both. A
+// combination keeps a text waiting for as long as it may span; where it is only
+// watched for, nothing waits.
+func apart(patterns []match.Pattern) [][]match.Pattern {
+	var words, combinations []match.Pattern
+	for _, p := range patterns {
+		if p.All == nil {
+			words = append(words, p)
+		}
+		if p.All != nil || p.Allow {
+			combinations = append(combinations, p)
+		}
+	}
+	var parted [][]match.Pattern
+	for _, group := range [][]match.Pattern{words, combinations} {
+		if slices.ContainsFunc(group, func(p match.Pattern) bool { return !p.Allow }) {
+			parted = append(parted, group)
+		}
+	}
+	return parted
+}
+
+// rulesIn lists the rules that patterns are of, each once.
+func rulesIn(patterns []match.Pattern) []int {
+	var rules []int
+	for _, p := range patterns {
+		if !p.Allow {
+			rules = append(rules, p.Rule)
+		}
+	}
+	slices.Sort(rules)
+	return slices.Compact(rules)
 }
 
 // located says where the patterns stand that could not be compiled.

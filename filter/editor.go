@@ -46,16 +46,19 @@ type editor struct {
 	cuts *[]cut          // takes the rewrites instead of an output being made; nil: make one
 }
 
-// A stage is one of the finders that an editor asks.
+// A stage is one of the finders that an editor asks. One that only watches tells
+// of nothing that is rewritten or blocked, and so nothing waits for it. What it
+// has not told when a text is blocked, nobody hears of.
 type stage struct {
 	find.Finder
-	source int
+	source  int32
+	watches bool
 }
 
 // A hit is a span by one of the finders.
 type hit struct {
 	find.Span
-	source int
+	source int32
 	at, to int // as Start and End, in the text as it is written: of JSON, with its escapes
 }
 
@@ -94,19 +97,20 @@ func (e *editor) write(piece string, last bool) string {
 		view = e.json.read(piece, last)
 	}
 	e.read += len(view)
-	settled := e.scan(view, last)
+	settled, watched := e.scan(view, last)
 
 	// Most pieces pass untouched.
-	if e.base == begin && len(e.tail) == 0 && len(e.hits) == 0 && !e.swallow && e.context == 0 && e.cuts == nil {
-		if settled == e.read && (e.json == nil || e.json.holds(len(piece))) {
-			e.base, e.from, e.tail = settled, settled, e.tail[:0]
-			e.forget()
-			return piece
-		}
+	if e.base == begin && len(e.hits) == 0 && !e.swallow {
 		if e.json == nil {
 			n := max(0, settled-begin)
-			e.base, e.from, e.tail = begin+n, begin+n, append(e.tail[:0], piece[n:]...)
+			e.base += n
+			e.retain(begin, view, min(e.base, watched))
 			return piece[:n]
+		}
+		if settled == e.read && e.json.holds(len(piece)) {
+			e.base = settled
+			e.retain(begin, view, watched)
+			return piece
 		}
 	}
 
@@ -117,12 +121,25 @@ func (e *editor) write(piece string, last bool) string {
 		e.hits, e.tail = nil, nil
 	} else {
 		e.keep(settled)
-		from := max(e.from, min(e.base, settled)-int(e.context))
-		e.tail = e.tail[:copy(e.tail, e.tail[from-e.from:])]
-		e.from = from
-		e.forget()
+		e.retain(e.read, "", min(e.base, settled, watched))
 	}
 	return e.out.String()[start:]
+}
+
+// retain adds a piece that begins at an offset to the tail, and drops from that
+// what nobody will ask about any more.
+func (e *editor) retain(begin int, view string, from int) {
+	from = max(e.from, from-int(e.context))
+	if from >= begin {
+		e.tail = append(e.tail[:0], view[from-begin:]...)
+	} else {
+		e.tail = append(e.tail, view...)
+		e.tail = e.tail[:copy(e.tail, e.tail[from-e.from:])]
+	}
+	e.from = from
+	if e.json != nil {
+		e.json.forget(from)
+	}
 }
 
 // reset makes e ready for another text.
@@ -138,20 +155,22 @@ func (e *editor) reset() {
 	e.swallow, e.blocked, e.altered = false, false, false
 }
 
-// scan has the finders read a piece, and returns the lowest offset that they
-// have settled.
-func (e *editor) scan(view string, last bool) (settled int) {
-	settled = e.read
+// scan has the finders read a piece, and returns the lowest offset that those
+// who matter have settled, and the lowest of all.
+func (e *editor) scan(view string, last bool) (settled, watched int) {
+	settled, watched = e.read, e.read
 	for i := range e.stages {
 		s := &e.stages[i]
 		found, upto := s.Scan(nil, view, last)
-		settled = min(settled, upto)
+		if watched = min(watched, upto); !s.watches {
+			settled = min(settled, upto)
+		}
 		for _, sp := range found {
 			e.hits = append(e.hits, hit{Span: sp, source: s.source})
 		}
 	}
 	if last {
-		return e.read
+		return e.read, e.read
 	}
 	if settled == e.read {
 		settled -= e.partial(view)
@@ -159,7 +178,7 @@ func (e *editor) scan(view string, last bool) (settled int) {
 	if e.json != nil {
 		settled = e.json.whole(settled)
 	}
-	return settled
+	return settled, min(settled, watched)
 }
 
 // partial returns how many bytes at the end of the text are not a whole rune
@@ -313,10 +332,4 @@ func (e *editor) begin(n int) int {
 		e.out.Grow(max(n, slabSize))
 	}
 	return e.out.Len()
-}
-
-func (e *editor) forget() {
-	if e.json != nil {
-		e.json.forget(e.from)
-	}
 }

@@ -81,11 +81,26 @@ func (s scene) check(t *testing.T, cut func(i int) bool) {
 		t.Errorf("%+v: %q is not JSON any more", s, want)
 	}
 
+	// The cuts of a text that is there as a whole come to the same, in however
+	// many parts it is.
+	if got := strings.Join(s.apart(parts), ""); got != want && !whole.blocked {
+		t.Errorf("%+v: cut in parts %q it is %q, want %q", s, parts, got, want)
+	}
+
 	again := s
 	again.text = want
 	if twice, _, _ := again.whole(); twice != want {
 		t.Errorf("%+v: %q becomes %q when it is filtered again", s, want, twice)
 	}
+}
+
+// apart returns the parts of the text with its cuts made in them.
+func (s scene) apart(parts []string) []string {
+	var cuts []cut
+	e, _ := s.editor()
+	e.cuts = &cuts
+	e.write(s.text, true)
+	return apply(parts, cuts)
 }
 
 // oracle is the output by the definition: leftmost, then longest, and nothing

@@ -14,12 +14,13 @@ import (
 // Options are what a Guard works with.
 type Options struct {
 	Shelf   *Shelf
-	Policy  *Policy       // valid, see [Policy.Validate]; not to be changed any more
-	Secret  []byte        // for the hashes in findings; empty: there are none
-	Observe func(Finding) // told of each finding, from several goroutines at once; may be nil
-	Second  chat.Model    // gives second opinions; nil: none are asked for
-	Log     *slog.Logger  // for what goes wrong with second opinions; nil: nothing is logged
-	Cache   int           // how many texts of requests are remembered, so that a conversation is not looked through again each turn; 0: 8192, below 0: none
+	Policy  *Policy         // valid, see [Policy.Validate]; not to be changed any more
+	Secret  []byte          // for the hashes in findings; empty: there are none
+	Observe func(Finding)   // told of each finding, from several goroutines at once; may be nil
+	Held    func(bytes int) // told after each piece of an answer how much of its text waits to be decided on, but for what a full buffer keeps; may be nil
+	Second  chat.Model      // gives second opinions; nil: none are asked for
+	Log     *slog.Logger    // for what goes wrong with second opinions; nil: nothing is logged
+	Cache   int             // how many texts of requests are remembered, so that a conversation is not looked through again each turn; 0: 8192, below 0: none
 }
 
 // Guarded is a model behind the filter. It is whatever the model is: one that
@@ -112,7 +113,7 @@ func (g *Guarded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Ev
 		a := &answer{
 			guard: g, plan: s.plan, policy: s.plan.policy, about: s.about, req: own, ctx: ctx, yield: yield,
 			json: own.Format != nil && (own.Format.Type == "json_object" || own.Format.Type == "json_schema"),
-			left: max(req.N, 1), request: s.filtered(),
+			left: max(req.N, 1), request: s.tally,
 		}
 		a.full = a.policy.Buffer == FullBuffer || a.asks(FullOpinion)
 		for ev, err := range g.model.Chat(ctx, own) {

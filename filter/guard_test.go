@@ -771,3 +771,22 @@ func TestActionsHaveNames(t *testing.T) {
 		t.Errorf("an unknown action: %v", err)
 	}
 }
+
+// What a filter behind this one tells goes on with what this one does.
+func TestFilterBehindAFilter(t *testing.T) {
+	inner := guard(play(append([]chat.Event{{Text: "天气好呀"}}, theEnd...)...), nil).Guarded
+	outer := guard(inner, func(o *Options) {
+		o.Shelf = NewShelf(testRules("log:早", "up:好呀"))
+		o.Policy.Categories = map[string]Category{"up": {Answer: Always(Mask)}}
+	})
+	a, err := listen(t, outer, ask("早abc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.text[0] != "[gone]***" || a.request == nil || a.request.Action != "mask" || !slices.Equal(a.request.Rules, []string{"rlog", "rmask"}) {
+		t.Errorf("got %q, request %+v", a.text[0], a.request)
+	}
+	if a.answer == nil || a.answer.Action != "replace" || !slices.Equal(a.answer.Rules, []string{"rreplace", "rup"}) {
+		t.Errorf("answer %+v", a.answer)
+	}
+}

@@ -9,7 +9,7 @@ import (
 type report struct {
 	outcomes []outcome
 	cuts     []cut // in the field's texts, one behind the other
-	blocked  bool  // by the last of the outcomes that block
+	blocked  bool
 }
 
 // clean is the report of most fields.
@@ -36,6 +36,15 @@ func (p *plan) inspect(f *field, history bool) *report {
 		}
 	}
 	e.write(text, true)
+	if p.policy.Strict && f.kind == textField {
+		p.decode(text, func(o outcome) {
+			if b.bound != None {
+				o.action = min(o.action, b.bound)
+			}
+			r.outcomes = append(r.outcomes, o)
+			r.blocked = r.blocked || o.action == Block
+		})
+	}
 	if len(r.outcomes) == 0 {
 		return clean
 	}
@@ -50,7 +59,7 @@ func (p *plan) inspect(f *field, history bool) *report {
 			c.start, c.end = g.move(c.start), g.move(c.end)
 		}
 	}
-	r.blocked = e.blocked
+	r.blocked = r.blocked || e.blocked
 	return r
 }
 

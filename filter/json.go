@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -342,11 +344,8 @@ func (l *lexer) holds(n int) bool { return len(l.held) == n && l.escaped == 0 &&
 
 // at returns the index of the segment that an offset lies in.
 func (l *lexer) at(view int) int {
-	i := len(l.segs) - 1
-	for i > 0 && l.segs[i].view > view {
-		i--
-	}
-	return i
+	i, _ := slices.BinarySearchFunc(l.segs, view, func(s seg, view int) int { return cmp.Compare(s.view, view+1) })
+	return i - 1
 }
 
 // whole returns the largest offset up to view that is not within a number or a

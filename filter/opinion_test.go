@@ -167,9 +167,11 @@ func TestOpinionsAreBounded(t *testing.T) {
 			}
 			synctest.Wait()
 		}
+		w.mu.Lock()
 		if len(w.found) != 1 || !strings.Contains(w.found[0].Note, "8 opinions") {
 			t.Errorf("findings %+v", w.found)
 		}
+		w.mu.Unlock()
 		w.Wait()
 	})
 }

@@ -23,6 +23,7 @@ type plan struct {
 // A side is the plan for one direction.
 type side struct {
 	sources []int   // of the rules, those that are worth looking with
+	watches []bool  // by sources: nothing that they tell is rewritten or blocked
 	entries []entry // by rule
 	context int     // bytes before a hit that tell whether it is a mention
 }
@@ -52,6 +53,7 @@ func newPlan(rules *Rules, policy *Policy) *plan {
 		for i, src := range rules.sources {
 			if policy.looksWith(src.kind) && s.any(src) {
 				s.sources = append(s.sources, i)
+				s.watches = append(s.watches, !s.matters(src))
 			}
 			if src.kind == plainSource {
 				for _, r := range src.rules {
@@ -82,6 +84,21 @@ func (p *Policy) looksWith(k sourceKind) bool {
 func (s *side) any(src source) bool {
 	for _, r := range src.rules {
 		if s.entries[r].action != None {
+			return true
+		}
+	}
+	return false
+}
+
+// matters reports whether something that src may tell is rewritten or blocked.
+func (s *side) matters(src source) bool {
+	for _, r := range src.rules {
+		e := &s.entries[r]
+		strongest := min(e.action, slices.Max(e.forms[:]))
+		if src.kind == soundSource {
+			strongest = min(e.action, e.forms[find.Sound])
+		}
+		if strongest > RouteLocal {
 			return true
 		}
 	}
@@ -144,7 +161,7 @@ func (p *plan) start(e *editor, b *bench) {
 	s := &p.sides[b.direction]
 	e.judge, e.context, e.stages = b, int32(s.context), make([]stage, len(s.sources))
 	for i, src := range s.sources {
-		e.stages[i] = stage{p.rules.sources[src].open(), src}
+		e.stages[i] = stage{p.rules.sources[src].open(), int32(src), s.watches[i]}
 	}
 }
 

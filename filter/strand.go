@@ -11,9 +11,10 @@ import (
 // refusal or the arguments of one of its tool calls.
 type strand struct {
 	editor
-	bench   bench // its judge
-	gate    *gate // nil: it goes out as soon as it is filtered
-	in, out int   // bytes that were taken and let go of
+	bench   bench           // its judge
+	gate    *gate           // nil: it goes out as soon as it is filtered
+	held    func(bytes int) // see Options; may be nil
+	in, out int             // bytes that were taken and let go of
 }
 
 // A gate lets a text go sentence by sentence.
@@ -30,6 +31,13 @@ func (s *strand) write(piece string, last bool) string {
 		text = s.sentences(text, last && !s.blocked)
 	}
 	s.out += len(text)
+	if s.held != nil && piece != "" && !last {
+		n := s.read - s.base
+		if s.gate != nil {
+			n += len(s.gate.held)
+		}
+		s.held(n)
+	}
 	return text
 }
 

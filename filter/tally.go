@@ -21,6 +21,21 @@ func (t *tally) add(r *Rule, a Action) {
 	t.categories = insert(t.categories, r.Category)
 }
 
+// merge adds what another filter told.
+func (t *tally) merge(f *chat.Filtered) {
+	a, err := ParseAction(f.Action)
+	if err != nil {
+		a = Log
+	}
+	t.action, t.level = max(t.action, a), max(t.level, f.Level)
+	for _, id := range f.Rules {
+		t.rules = insert(t.rules, id)
+	}
+	for _, c := range f.Categories {
+		t.categories = insert(t.categories, c)
+	}
+}
+
 // insert puts s into a sorted list, once.
 func insert(list []string, s string) []string {
 	i, is := slices.BinarySearch(list, s)

@@ -16,3 +16,6 @@ var (
 // stepBuckets are ours: a step of a small model takes less than a millisecond,
 // one of a large model with a long prompt may take seconds.
 var stepBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// heldBuckets are bytes: a Chinese character has three.
+var heldBuckets = []float64{0, 3, 6, 9, 12, 18, 24, 48, 96, 192, 384, 768, 1536}

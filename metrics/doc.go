@@ -7,5 +7,6 @@
 // The names are vLLM's with our prefix, and mean the same, in the same buckets.
 // A label holds a route, a model, a backend, a status or a reason: names that
 // the configuration or this program has given, never a key, nor anything that a
-// client wrote.
+// client wrote. Categories of the filter come from lexicons; there are not more
+// of them than a scrape can bear.
 package metrics

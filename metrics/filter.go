@@ -12,6 +12,7 @@ type Filter struct {
 	findings, shadows, shadowed *prometheus.CounterVec
 	reloads                     *prometheus.CounterVec
 	words, updated              *prometheus.GaugeVec
+	held                        *prometheus.HistogramVec
 
 	mu         sync.Mutex // guards categories
 	categories map[string]bool
@@ -35,6 +36,9 @@ func newFilter(r prometheus.Registerer) *Filter {
 	f.reloads = counter("bendi_filter_reloads_total", "Times that changed lexicons were read again.", "result")
 	f.words = gauge("bendi_filter_words", "Words of each lexicon in force.", "lexicon", "version")
 	f.updated = gauge("bendi_filter_rules_loaded_timestamp_seconds", "When the rules in force were put there.")
+	f.held = register(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "bendi_filter_held_bytes", Help: "What of an answer waits to be decided on, after each piece of it.", Buckets: heldBuckets,
+	}, []string{"route"}))
 	for _, result := range []string{"ok", "failed"} {
 		f.reloads.WithLabelValues(result)
 	}
@@ -60,6 +64,13 @@ func (f *Filter) category(name string) string {
 		f.categories[name] = true
 	}
 	return name
+}
+
+// Held returns what is told how much of an answer of a route waits after each
+// piece of it.
+func (f *Filter) Held(route string) func(bytes int) {
+	held := f.held.WithLabelValues(route)
+	return func(bytes int) { held.Observe(float64(bytes)) }
 }
 
 // Shadowed counts what a lexicon in the shadow would have found: first says

@@ -15,6 +15,9 @@ func TestFilter(t *testing.T) {
 	f.Shadowed("/v1/chat", "answer", "new", true)
 	f.Shadowed("/v1/chat", "answer", "new", false)
 	f.Reloaded(true)
+	held := f.Held("/v1/chat")
+	held(0)
+	held(6)
 	f.InForce(7, []Lexicon{{"old", "1", 5}})
 	f.InForce(8, []Lexicon{{"words", "2", 10}, {"words", "2", 20}})
 	text := read(t, g.Handler())
@@ -23,6 +26,8 @@ func TestFilter(t *testing.T) {
 		`bendi_filter_shadow_findings_total{direction="answer",lexicon="new",route="/v1/chat"} 2`,
 		`bendi_filter_shadow_requests_total{direction="answer",lexicon="new",route="/v1/chat"} 1`,
 		`bendi_filter_reloads_total{result="ok"} 1`,
+		`bendi_filter_held_bytes_bucket{route="/v1/chat",le="3"} 1`,
+		`bendi_filter_held_bytes_sum{route="/v1/chat"} 6`,
 		`bendi_filter_reloads_total{result="failed"} 0`,
 		`bendi_filter_words{lexicon="words",version="2"} 10`,
 		`bendi_filter_words{lexicon="words#2",version="2"} 20`,

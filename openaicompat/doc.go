@@ -17,7 +17,10 @@
 //     failure still has its HTTP status.
 //   - A client that leaves, or reads nothing for [Options.WriteTimeout], ends
 //     the context of its model.
-//   - While a stream has no news, comments keep the connection alive.
+//   - While a stream has no news, comments keep the connection alive, and say
+//     where in its model's queue the request is.
+//   - Who asks is known by the key alone, never by what a client says of itself;
+//     an action of [Options.Actions] is served to whoever may have it done.
 //   - Each response has an x-request-id, and each request one line in the log,
 //     which holds names, numbers and times but nothing that a user wrote.
 //

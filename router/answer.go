@@ -19,7 +19,7 @@ type answer struct {
 	said   *said // nil: nobody goes on with it
 }
 
-// most events are held back that come before the first token.
+// mostHeld is how many events are held back that come before the first token.
 const mostHeld = 256
 
 // stream asks the backend of a try, and emits the events of its answer from the
@@ -62,9 +62,7 @@ func (a *answer) stream(t *try, emit func(chat.Event) bool) error {
 		if !emit(ev) && !tally.ended {
 			return errLeft
 		}
-		if t.idle != nil {
-			t.idle.Reset(t.backend.Idle)
-		}
+		t.hears()
 	}
 	if err := tally.end(); err != nil || t.committed {
 		return err

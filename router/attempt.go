@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -36,6 +37,7 @@ type call struct {
 	unable uint64 // those that cannot do what is asked for
 	goesOn bool   // there is half an answer, which another is to go on with
 	window int    // of the largest backend that the prompt did not fit
+	rests  []rest
 
 	tries, most int
 	retrying    bool // it has a place in the budget
@@ -173,10 +175,8 @@ func (c *call) choose(hedge bool) (*try, []candidate) {
 			if k.why != "" || asked != again || hedge && (again || k.state != closed) {
 				continue
 			}
-			if p, no, wait := k.backend.breaker.allow(now); no != "" {
-				k.why, k.wait = no, wait
-				continue
-			} else {
+			var p pass
+			if p, k.why, k.wait = k.backend.breaker.allow(now); k.why == "" {
 				c.skipped(list)
 				return c.begin(k, p, now, hedge), nil
 			}
@@ -186,22 +186,34 @@ func (c *call) choose(hedge bool) (*try, []candidate) {
 	return nil, list
 }
 
-// excludes says why a backend is not to be asked, whatever its state is.
-func (c *call) excludes(i int) Reason {
+// excludes says why a backend is not to be asked for this request, whatever its
+// state is, and for how long.
+func (c *call) excludes(i int, now time.Time) (Reason, time.Duration) {
 	b := c.pool.backends[i]
 	switch {
 	case c.pool.outside && !c.ruling.lets(b):
-		return Forbidden
+		return Forbidden, 0
 	case c.unable>>i&1 == 1:
-		return Unable
+		return Unable, 0
 	case c.out>>i&1 == 1:
-		return Failed
+		return Failed, 0
 	case c.goesOn && !b.Prefill:
-		return NoPrefill
+		return NoPrefill, 0
 	case c.window > 0 && b.window(c.model) <= c.window:
-		return Small
+		return Small, 0
 	}
-	return ""
+	for _, r := range c.rests {
+		if r.index == i && now.Before(r.until) {
+			return Resting, r.until.Sub(now)
+		}
+	}
+	return "", 0
+}
+
+// A rest is until when a backend that failed has said not to be asked again.
+type rest struct {
+	index int
+	until time.Time
 }
 
 // A try is one request to one backend.
@@ -219,6 +231,7 @@ type try struct {
 	race      *race       // nil: without a hedge
 	hedge     bool        // this is the hedge
 	committed bool
+	over      bool // it was by itself, before its context ended
 	ended     bool
 }
 
@@ -256,10 +269,19 @@ func (t *try) commit() error {
 		t.call.free()
 	}
 	t.call.note(Step{What: Committed, Backend: t.backend.Name, Try: t.number, Took: took})
-	if d := t.backend.Idle; d > 0 {
-		t.idle = time.AfterFunc(d, func() { t.cancel(silent(t.backend)) })
-	}
 	return nil
+}
+
+// hears tells that there was an event: the backend has time for the next one
+// from now on.
+func (t *try) hears() {
+	switch d := t.backend.Idle; {
+	case d <= 0:
+	case t.idle == nil:
+		t.idle = time.AfterFunc(d, func() { t.cancel(silent(t.backend)) })
+	default:
+		t.idle.Reset(d)
+	}
 }
 
 // end tells the backend's breaker how a try went, and returns what that means
@@ -280,16 +302,16 @@ func (t *try) end(err error) (outcome, error) {
 	case err == nil:
 	case err == errPanic:
 		o, e = fault, &chat.Error{Kind: chat.Internal}
-	case cause == errLost:
+	case cause == errLost && !t.over:
 		o = lost
-	case err == errLeft:
-		o = gone
 	case c.ctx.Err() != nil:
 		if o = gone; !errors.Is(err, context.Cause(c.ctx)) {
 			err = context.Cause(c.ctx)
 		}
+	case err == errLeft:
+		o = gone
 	default:
-		if cause != nil { // whatever broke, this is why
+		if cause != nil && !t.over { // whatever broke, this is why
 			err = cause
 		}
 		if o, e = meaning(err); o == small {
@@ -306,11 +328,11 @@ func (t *try) end(err error) (outcome, error) {
 		t.pass.whole()
 	case o.faulty():
 		t.pass.fault(e.Kind, e.RetryAfter)
-	case o == limited:
-		b.breaker.park(max(e.RetryAfter, 0))
-		if e.RetryAfter <= 0 {
-			b.breaker.park(defaultPark)
+		if e.RetryAfter > 0 {
+			c.rests = append(c.rests, rest{t.index, time.Now().Add(min(e.RetryAfter, maxPark))})
 		}
+	case o == limited:
+		b.breaker.park(cmp.Or(e.RetryAfter, defaultPark))
 		t.pass.nothing()
 	default:
 		t.pass.nothing()

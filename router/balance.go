@@ -2,9 +2,11 @@ package router
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"bendi/chat"
@@ -27,6 +29,23 @@ const (
 	// the requests that were its own.
 	Affine
 )
+
+var balances = [...]string{LeastBusy: "least_busy", Weighted: "weighted", Affine: "affine"}
+
+func (b Balance) String() string {
+	if int(b) < len(balances) {
+		return balances[b]
+	}
+	return fmt.Sprintf("balance %d", uint8(b))
+}
+
+// ParseBalance reads the name of a balance.
+func ParseBalance(name string) (Balance, error) {
+	if i := slices.Index(balances[:], name); i >= 0 {
+		return Balance(i), nil
+	}
+	return LeastBusy, fmt.Errorf("%q is no way to choose between replicas; there are %s", name, strings.Join(balances[:], ", "))
+}
 
 const (
 	loadBound  = 1.25    // of a replica's share, in Affine
@@ -55,8 +74,8 @@ func (p *Pool) rank(list []candidate, c *call, now time.Time) []candidate {
 	for i, b := range p.backends {
 		k := candidate{backend: b, index: i, tier: p.tierOf[i]}
 		k.state, k.share, k.why, k.wait = b.breaker.peek(now)
-		if why := c.excludes(i); why != "" {
-			k.why, k.wait = why, 0
+		if why, wait := c.excludes(i, now); why != "" {
+			k.why, k.wait = why, wait
 		}
 		if k.why == "" {
 			weight[k.tier] += float64(b.Weight)

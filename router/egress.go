@@ -79,7 +79,7 @@ func (e *Egress) judge(a *asker) ruling {
 			least = min(least, p)
 		}
 		r.apply(least, "keys, and this is asked without one")
-	} else if p, ok := e.Principals[a.principal]; ok && a.principal != "*" {
+	} else if p, ok := e.Principals[a.principal]; ok {
 		r.apply(p, "the key")
 	} else if p, ok := e.Principals["*"]; ok {
 		r.apply(p, "the key")

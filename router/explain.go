@@ -53,8 +53,8 @@ const (
 	NoBackend Reason = "backend" // none is left
 )
 
-// A Step is one decision about a request. It holds names and figures, and no
-// word of the request.
+// A Step is one decision about a request. But for the Err, which is what a
+// backend said, it holds names and figures and no word of the request.
 type Step struct {
 	Request, Model string // the request's ID, and the model by the name in it
 	What           What
@@ -65,7 +65,7 @@ type Step struct {
 	Wait           time.Duration // of Waited
 	Took           time.Duration // of the try until then
 	At             time.Duration // since the request came
-	Err            error         // for the log
+	Err            error
 }
 
 func (c *call) note(s Step) {

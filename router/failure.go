@@ -74,7 +74,8 @@ func meaning(err error) (outcome, *chat.Error) {
 const CodeBackendAuth = "backend_auth"
 
 // told returns what the client is told of an error of b. A key that b does not
-// take is not the client's, and what b says of it may hold a piece of it.
+// take is not the client's, and what b says of it may hold a piece of it; nor is
+// the name that b calls the model by.
 func told(err error, o outcome, e *chat.Error, b *Backend) error {
 	switch _, ok := errors.AsType[*chat.Error](err); {
 	case o == barred:
@@ -82,6 +83,12 @@ func told(err error, o outcome, e *chat.Error, b *Backend) error {
 			Kind: chat.BadBackend, Code: CodeBackendAuth,
 			Msg: fmt.Sprintf("The backend %q refused the key that the gateway is configured with; the operator has to set a valid one.", b.Name),
 			Err: fmt.Errorf("its error was of the kind %q", e.Kind),
+		}
+	case o == absent && e.Kind == chat.NotFound && b.As != "":
+		return &chat.Error{
+			Kind: chat.BadBackend,
+			Msg:  fmt.Sprintf("The backend %q does not have the model that it is to be asked for; the operator has to correct its name.", b.Name),
+			Err:  err,
 		}
 	case !ok:
 		return fmt.Errorf("backend %s: %w", b.Name, err)

@@ -17,6 +17,7 @@ import (
 // steps of a scene:
 //
 //	string          a delta of text
+//	late            one that is under way when the context ends
 //	chat.Event      itself
 //	time.Duration   wait, or until the context ends
 //	error           end with it
@@ -31,7 +32,10 @@ type fake struct {
 	asking int // now
 }
 
-type order uint8
+type (
+	order uint8
+	late  string
+)
 
 const (
 	hang order = iota
@@ -57,17 +61,28 @@ func (f *fake) calls() int {
 	return len(f.reqs)
 }
 
+// busy returns how often it is being asked now.
+func (f *fake) busy() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asking
+}
+
 func (f *fake) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event, error] {
 	return func(yield func(chat.Event, error) bool) {
 		steps := f.begin(req)
 		defer func() { f.mu.Lock(); f.asking--; f.mu.Unlock() }()
 		n := 0
 		for _, step := range steps {
-			if ctx.Err() != nil {
+			if _, under := step.(late); ctx.Err() != nil && !under {
 				yield(chat.Event{}, context.Cause(ctx))
 				return
 			}
 			switch step := step.(type) {
+			case late:
+				if !yield(chat.Event{Text: string(step)}, nil) {
+					return
+				}
 			case string:
 				n++
 				if !yield(chat.Event{Text: step}, nil) {
@@ -220,14 +235,23 @@ func idle(t *testing.T, p *Pool) {
 		if n := b.outstanding.Load(); n != 0 {
 			t.Errorf("%s has %d requests outstanding", b.Name, n)
 		}
-		if f, ok := b.Model.(*fake); ok && f.asking != 0 {
-			t.Errorf("%s is being asked %d times", b.Name, f.asking)
+		if f, ok := b.Model.(*fake); ok && f.busy() != 0 {
+			t.Errorf("%s is being asked %d times", b.Name, f.busy())
 		}
 	}
-	if p.Budget.active.Load() != 0 || p.Budget.retries.Load() != 0 {
+	if n := p.Budget.active.Load(); n != 0 && n != roomy || p.Budget.retries.Load() != 0 {
 		t.Errorf("the budget has %d active and %d retries", p.Budget.active.Load(), p.Budget.retries.Load())
 	}
 }
+
+// room returns a budget that has a place for everybody.
+func room() *Budget {
+	b := new(Budget)
+	b.active.Store(roomy)
+	return b
+}
+
+const roomy = 1000
 
 // train gives a backend's first tokens a history.
 func train(b *Backend, d time.Duration) {

@@ -97,6 +97,10 @@ func TestFaults(t *testing.T) {
 			failed: true, kind: chat.BadBackend, trace: "asked a; failed a; asked b; failed b; gave up (tries)"},
 		{name: "it died, maybe of the request", a: scene(code(chat.Unavailable, chat.CodeEngineFailed)), b: scene(code(chat.Unavailable, chat.CodeEngineFailed)),
 			failed: true, kind: chat.Unavailable, code: chat.CodeEngineFailed, trace: "asked a; failed a; asked b; failed b; gave up (tries)"},
+		{name: "it says when it is there again", a: scene(&chat.Error{Kind: chat.Unavailable, Code: chat.CodeEngineFailed, RetryAfter: 2 * time.Second}), again: scene("a1"),
+			text: "a1", trace: "asked a; failed a; skipped (resting) a; waited (resting); asked a; committed a; done a"},
+		{name: "and that is too late", a: scene(&chat.Error{Kind: chat.BadBackend, RetryAfter: time.Hour}),
+			failed: true, kind: chat.BadBackend, trace: "asked a; failed a; skipped (resting) a; gave up (backend)"},
 
 		// 6: failures after the first token, of each sort.
 		{name: "failure after a thought", a: scene(role, reasoning, fail(chat.Unavailable, 0)), b: ok,
@@ -143,6 +147,8 @@ func TestFaults(t *testing.T) {
 			failed: true, kind: chat.Invalid, code: chat.CodeContextLength, trace: "asked a; declined a; skipped (window) a; skipped (window) b; gave up (backend)"},
 		{name: "404", a: scene(code(chat.NotFound, chat.CodeModelNotFound)), b: ok,
 			text: "b1b2", trace: "asked a; declined a; skipped (failed) a; asked b; committed b; done b"},
+		{name: "404 of a name that the operator gave", a: scene(code(chat.NotFound, chat.CodeModelNotFound)), o: func(o *PoolOptions) { o.Tiers[0][0].As = "x" },
+			failed: true, kind: chat.BadBackend, trace: "asked a; declined a; skipped (failed) a; gave up (backend)"},
 		{name: "the mask lets nothing out", a: scene(&chat.Error{Kind: chat.Invalid, Code: chat.CodeContentFilter, Filtered: &chat.Filtered{}}), b: ok,
 			text: "b1b2", trace: "asked a; declined a; skipped (failed) a; asked b; committed b; done b"},
 
@@ -251,29 +257,42 @@ func TestClientsThatLeave(t *testing.T) {
 // 38: a panic of the backend is its failure, one of the client's loop is not,
 // and both leave nothing behind.
 func TestPanics(t *testing.T) {
-	for _, hedged := range []bool{false, true} {
-		a := plays(scene("a1", func() { panic("backend") }))
-		b := plays(scene("b1"))
-		p, _ := newPool(t, PoolOptions{Tiers: tiers(inside("a", a), inside("b", b)), Hedge: hedged})
-		train(p.backends[0], time.Millisecond)
-		func() {
-			defer func() { recover() }()
-			request(t, t.Context(), p, ask(), 0)
-		}()
-		idle(t, p)
-		if n := p.backends[0].Status().Faults[chat.Internal]; n != 1 {
-			t.Errorf("the backend's panic is %d failures", n)
-		}
-		func() {
-			defer func() { recover() }()
-			for range p.Chat(t.Context(), ask()) {
-				panic("client")
-			}
-		}()
-		idle(t, p)
-		if n := p.backends[0].Status().Faults[chat.Internal]; n != 1 {
-			t.Errorf("after the client's panic there are %d failures", n)
-		}
+	boom := func() { panic("backend") }
+	tests := []struct {
+		name   string
+		a      []any
+		client bool
+		faults uint64
+	}{
+		{"the backend before its first token", scene(boom), false, 1},
+		{"with a hedge under way", scene(2*time.Second, boom), false, 1},
+		{"the backend in the midst", scene("a1", boom), false, 1},
+		{"the client", scene("a1", hang), true, 0},
+		{"the client, when it hears of the hedge", scene(hang), true, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, _ := newPool(t, PoolOptions{Tiers: tiers(inside("a", plays(tt.a)), inside("b", plays(scene(3*time.Second, "b1")))), Hedge: true})
+				train(p.backends[0], time.Second)
+				func() {
+					defer func() {
+						if recover() == nil {
+							t.Error("there was no panic")
+						}
+					}()
+					for range p.Chat(t.Context(), ask()) {
+						if tt.client {
+							panic("client")
+						}
+					}
+				}()
+				idle(t, p)
+				if n := p.backends[0].Status().Faults[chat.Internal]; n != tt.faults {
+					t.Errorf("the backend has %d failures, want %d", n, tt.faults)
+				}
+			})
+		})
 	}
 }
 
@@ -405,5 +424,67 @@ func TestContinue(t *testing.T) {
 		if last.Role != chat.Assistant || last.Text() != "a1a2" || b.reqs[0].MaxTokens != 8 || len(req.Messages) != 1 {
 			t.Errorf("b was asked %+v", b.reqs[0])
 		}
+	})
+}
+
+// 14: a client that takes its time is no silence of the backend.
+func TestSlowClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := inside("a", plays(scene(chat.Event{}, "a1", 30*time.Second, "a2", 30*time.Second, "a3")))
+		a.Idle = time.Minute
+		p, _ := newPool(t, PoolOptions{Tiers: tiers(a)})
+		n := 0
+		for _, err := range p.Chat(t.Context(), ask()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+			time.Sleep(10 * time.Minute)
+		}
+		if n != 6 {
+			t.Errorf("%d events came", n)
+		}
+		idle(t, p)
+	})
+}
+
+// 35: of all who wait for a backend to recover, one finds out, and the others
+// go elsewhere meanwhile. Tiers are taken in their order.
+func TestNoHerd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 100
+		a, b := plays(scene(fail(chat.BadBackend, 0)), scene(fail(chat.BadBackend, 0)), scene(time.Second, "a1")), plays(scene("b1"))
+		first := NewBackend(BackendOptions{Name: "a", Zone: Inside, Model: a, Breaker: BreakerOptions{Failures: 1, SlowStart: time.Nanosecond}})
+		p, _ := newPool(t, PoolOptions{Tiers: tiers(first, inside("b", b)), Budget: room()})
+		all := func() (byA, byB int) {
+			beforeA, beforeB := a.calls(), b.calls()
+			done := make(chan end)
+			for range n {
+				go func() { done <- request(t, t.Context(), p, ask(), 0) }()
+			}
+			for range n {
+				if e := <-done; e.err != nil {
+					t.Error(e.err)
+				}
+			}
+			return a.calls() - beforeA, b.calls() - beforeB
+		}
+		request(t, t.Context(), p, ask(), 0) // opens it
+		if byA, byB := all(); byA != 0 || byB != n {
+			t.Errorf("while it is open, %d and %d were asked", byA, byB)
+		}
+		time.Sleep(2 * time.Second)
+		if byA, byB := all(); byA != 1 || byB != n {
+			t.Errorf("when it does not recover, %d and %d were asked", byA, byB)
+		}
+		time.Sleep(4 * time.Second)
+		if byA, byB := all(); byA != 1 || byB != n-1 {
+			t.Errorf("when it recovers, %d and %d were asked", byA, byB)
+		}
+		time.Sleep(time.Second)
+		if byA, byB := all(); byA != n || byB != 0 {
+			t.Errorf("when it has recovered, %d and %d were asked", byA, byB)
+		}
+		idle(t, p)
 	})
 }

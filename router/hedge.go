@@ -51,7 +51,7 @@ func (r *race) begin() {
 	defer close(r.done)
 	defer func() {
 		if p := recover(); p != nil { // nobody else can
-			r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			r.err, t.over = fmt.Errorf("panic: %v\n%s", p, debug.Stack()), true
 		}
 	}()
 	r.err = r.answer.stream(t, func(ev chat.Event) bool {
@@ -62,6 +62,7 @@ func (r *race) begin() {
 			return false
 		}
 	})
+	t.over = t.ctx.Err() == nil
 }
 
 func (r *race) enter() *try {

@@ -30,9 +30,9 @@ type PoolOptions struct {
 	MaxWait    time.Duration // longest to wait for a backend that said when to come again; 5 s
 	Budget     *Budget       // of retries; nil: the Pool's own
 
-	// Hedge asks a second backend as well where the first has not begun within
-	// the time in which 95 of 100 of its answers have. The one that is later is
-	// cancelled.
+	// Hedge asks a second backend as well, of any tier, where the first has not
+	// begun within the time in which 95 of 100 of its answers have. The one that
+	// is later is cancelled; the other end has been told the request all the same.
 	Hedge bool
 
 	// Continue lets another backend that can (see Prefill) go on with an answer
@@ -58,6 +58,7 @@ type Pool struct {
 	backends []*Backend
 	tierOf   []int // by backend
 	outside  bool  // some backend is
+	prefill  bool  // some backend can go on with an answer, and may
 }
 
 // NewPool returns a Pool, or everything that is wrong with what it is to be
@@ -88,6 +89,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 			p.backends = append(p.backends, b)
 			p.tierOf = append(p.tierOf, i)
 			p.outside = p.outside || b.Zone == Outside
+			p.prefill = p.prefill || o.Continue && b.Prefill
 		}
 	}
 	if len(p.backends) == 0 || len(p.backends) > maxBackends {
@@ -119,7 +121,7 @@ func (p *Pool) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event
 		if p.Balance == Affine && len(p.backends) > 1 {
 			a.key = affinity(req)
 		}
-		if p.Continue && req.N <= 1 && req.Format == nil {
+		if p.prefill && req.N <= 1 && req.Format == nil {
 			a.said = new(said)
 		}
 		defer a.close()

@@ -46,6 +46,7 @@ func TestPoolContract(t *testing.T) {
 	}
 	for name, o := range tests {
 		t.Run(name, func(t *testing.T) {
+			o.Budget = room()
 			p, _ := newPool(t, o)
 			train(p.backends[0], time.Millisecond)
 			chattest.Contract(t, p, ask)
@@ -53,7 +54,7 @@ func TestPoolContract(t *testing.T) {
 		})
 	}
 	t.Run("behind a route", func(t *testing.T) {
-		p, _ := newPool(t, PoolOptions{Tiers: tiers(patient(inside("a", bad)), inside("b", good))})
+		p, _ := newPool(t, PoolOptions{Tiers: tiers(patient(inside("a", bad)), inside("b", good)), Budget: room()})
 		r, err := New([]Offer{{ModelInfo: chat.ModelInfo{ID: "m"}, Model: p}}, "", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -87,21 +88,21 @@ func TestHedge(t *testing.T) {
 		{name: "in time", a: s(500*time.Millisecond, "a1", 10*time.Second, "a2"), b: s(0, "b1"),
 			text: "a1a2", took: 10500 * time.Millisecond, trace: "asked a; committed a; done a"},
 		{name: "the hedge is faster", a: s(10*time.Second, "a1"), b: s(time.Second, "b1", time.Second, "b2"),
-			text: "b1b2", took: 3190 * time.Millisecond, trace: "asked a; hedged b; committed b; lost a; done b"},
+			text: "b1b2", took: 3024 * time.Millisecond, trace: "asked a; hedged b; committed b; lost a; done b"},
 		{name: "the first is, after all", a: s(2*time.Second, "a1", time.Second, "a2"), b: s(5*time.Second, "b1"),
 			text: "a1a2", took: 3 * time.Second, trace: "asked a; hedged b; committed a; done a; lost b"},
 		{name: "the first fails", a: s(2*time.Second, bad), b: s(5*time.Second, "b1"),
-			text: "b1", took: 6190 * time.Millisecond, trace: "asked a; hedged b; failed a; committed b; done b"},
+			text: "b1", took: 6024 * time.Millisecond, trace: "asked a; hedged b; failed a; committed b; done b"},
 		{name: "the hedge fails", a: s(2*time.Second, "a1"), b: s(0, bad),
 			text: "a1", took: 2 * time.Second, trace: "asked a; hedged b; committed a; done a; failed b"},
 		{name: "both fail, then the first does not", a: s(2*time.Second, bad), b: s(2*time.Second, bad),
-			text: "again", took: 3200 * time.Millisecond, trace: "asked a; hedged b; failed a; failed b; asked a; committed a; done a"},
+			text: "again", took: 3036 * time.Millisecond, trace: "asked a; hedged b; failed a; failed b; asked a; committed a; done a"},
 		{name: "the hedge wins and fails", a: s(5*time.Second, "a1"), b: s(0, "b1", bad),
-			text: "b1", failed: true, took: 1190 * time.Millisecond, trace: "asked a; hedged b; committed b; lost a; failed b"},
+			text: "b1", failed: true, took: 1024 * time.Millisecond, trace: "asked a; hedged b; committed b; lost a; failed b"},
 		{name: "the request is at fault", a: s(2*time.Second, chat.BadParam("n", "no")), b: s(5*time.Second, "b1"),
 			failed: true, took: 2 * time.Second, trace: "asked a; hedged b; invalid a; lost b"},
 		{name: "the first hears late that it lost", a: s(0, deaf), b: s(0, "b1"),
-			text: "b1", took: 1690 * time.Millisecond, trace: "asked a; hedged b; committed b; lost a; done b"},
+			text: "b1", took: 1524 * time.Millisecond, trace: "asked a; hedged b; committed b; lost a; done b"},
 		{name: "the hedge panics", a: s(2*time.Second, "a1"), b: s(0, func() { panic("no") }),
 			text: "a1", took: 2 * time.Second, trace: "asked a; hedged b; committed a; done a; failed b"},
 		{name: "not to a backend that is recovering", a: s(2*time.Second, "a1"), b: s(0, "b1"),
@@ -121,7 +122,7 @@ func TestHedge(t *testing.T) {
 					tt.o(&o)
 				}
 				p, tr := newPool(t, o)
-				train(p.backends[0], time.Second) // it is told as 1.19 s
+				train(p.backends[0], time.Second) // it is told as 1.024 s
 				got := request(t, t.Context(), p, ask(), 0)
 				if got.text != tt.text || (got.err != nil) != tt.failed {
 					t.Errorf("the answer is %q, %v", got.text, got.err)
@@ -323,7 +324,7 @@ func TestExplain(t *testing.T) {
 		for _, k := range d.Candidates {
 			got = append(got, k.Backend+" "+k.State+" "+string(k.Excluded)+" "+k.As+" "+k.Hedge.Round(10*time.Millisecond).String())
 		}
-		if want := []string{"b closed  m 1.19s", "a open open m 0s", "c closed egress gpt 0s"}; !slices.Equal(got, want) {
+		if want := []string{"b closed  m 1.02s", "a open open m 0s", "c closed egress gpt 0s"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		if d.Candidates[1].Faults[chat.Timeout] != 5 || d.Candidates[1].Wait == 0 {
@@ -342,4 +343,157 @@ func TestExplain(t *testing.T) {
 		}
 		idle(t, p)
 	})
+}
+
+// What comes at the very moment comes in time or too late, but not both.
+func TestTies(t *testing.T) {
+	seen := make(map[string]int)
+	for i := range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			a := inside("a", plays(scene(2024*time.Millisecond, late("a1"), time.Second, "a2")))
+			b := inside("b", plays(scene(time.Second, late("b1"), time.Second, "b2")))
+			o := PoolOptions{Tiers: tiers(a, b)}
+			if i%2 == 0 {
+				o.Hedge = true
+			} else {
+				a.FirstToken = 2024 * time.Millisecond
+			}
+			p, tr := newPool(t, o)
+			train(a, time.Second)
+			got := request(t, t.Context(), p, ask(), 0)
+			if got.text != "a1a2" && got.text != "b1b2" || got.err != nil {
+				t.Errorf("the answer is %q, %v; it went %s", got.text, got.err, tr)
+			}
+			seen[got.text]++
+			idle(t, p)
+		})
+	}
+	t.Logf("the answers were %v", seen)
+}
+
+// A backend that has lost is let go at once, and a request that is being
+// answered takes no place of another's retry.
+func TestFirstTokensSettleIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p *Pool
+		look := func() {
+			for _, b := range p.backends {
+				if f := b.Model.(*fake); b.Name == "b" && f.busy() > 0 {
+					t.Error("the one that has lost is still asked")
+				}
+			}
+			if n := p.Budget.retries.Load(); n > 0 {
+				t.Errorf("%d places in the budget are taken", n)
+			}
+		}
+		a := plays(scene(2*time.Second, "a1", time.Second, look, "a2"))
+		p, _ = newPool(t, PoolOptions{Tiers: tiers(inside("a", a), inside("b", plays(scene(hang)))), Hedge: true})
+		train(p.backends[0], time.Second)
+		if got := request(t, t.Context(), p, ask(), 0); got.text != "a1a2" {
+			t.Errorf("got %+v", got)
+		}
+		c := plays(scene("c1", time.Second, look, "c2"))
+		p, _ = newPool(t, PoolOptions{Tiers: tiers(inside("a", plays(scene(fail(chat.BadBackend, 0)))), inside("c", c))})
+		if got := request(t, t.Context(), p, ask(), 0); got.text != "c1c2" {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestTally(t *testing.T) {
+	end := chat.Event{Usage: &chat.Usage{}}
+	finish := func(i int) chat.Event { return chat.Event{Choice: i, Finish: chat.Stop} }
+	tests := []struct {
+		name   string
+		n      int
+		events []chat.Event
+		want   string
+	}{
+		{"whole", 1, []chat.Event{{Text: "a"}, finish(0), end}, ""},
+		{"many choices", 66, append(finishes(66), end), ""},
+		{"one is missing", 66, append(finishes(65), end), `The backend "a" broke off: 1 of 66 choices had not ended.`},
+		{"one twice", 66, append(finishes(66), finish(65)), `The backend "a" went on with choice 66 when that was over.`},
+		{"nothing", 2, nil, `The backend "a" broke off: 2 of 2 choices had not ended.`},
+		{"no usage", 1, []chat.Event{finish(0)}, `The backend "a" broke off before it told the usage.`},
+		{"negative", 1, []chat.Event{finish(-1)}, `The backend "a" answered choice 0 of a request for 1.`},
+	}
+	for _, tt := range tests {
+		tl := newTally(inside("a", plays()), tt.n)
+		var err error
+		for i := range tt.events {
+			if err = tl.take(&tt.events[i]); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			err = tl.end()
+		}
+		if errorText(err) != tt.want {
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+func finishes(n int) []chat.Event {
+	var out []chat.Event
+	for i := range n {
+		out = append(out, chat.Event{Choice: i, Finish: chat.Stop})
+	}
+	return out
+}
+
+// lists is a model that knows its names.
+type lists struct {
+	*fake
+	models []chat.ModelInfo
+}
+
+func (l lists) Models() []chat.ModelInfo { return l.models }
+
+// A Pool lists what its backends do that go by the route's names, and its own
+// where another can answer for it; windows are those of the lists.
+func TestListing(t *testing.T) {
+	base, adapter := chat.ModelInfo{ID: "m", Context: 2048, State: "loaded"}, chat.ModelInfo{ID: "m:service", Context: 2048}
+	small := lists{plays(scene(code(chat.Invalid, chat.CodeContextLength))), []chat.ModelInfo{base, adapter}}
+	large := lists{plays(scene("b")), []chat.ModelInfo{{ID: "qwen", Context: 8192}}}
+	remote := NewBackend(BackendOptions{Name: "b", Zone: Inside, Model: large, As: "qwen"})
+	names := func(p *Pool) []string {
+		var out []string
+		for _, m := range p.Models() {
+			out = append(out, m.ID+" "+m.State)
+		}
+		return out
+	}
+	p, _ := newPool(t, PoolOptions{Tiers: tiers(inside("a", small), remote)})
+	if got := names(p); !slices.Equal(got, []string{"m loaded", "m:service "}) {
+		t.Errorf("it lists %q", got)
+	}
+	only, _ := newPool(t, PoolOptions{Tiers: tiers(remote)})
+	if got := names(only); !slices.Equal(got, []string{"m "}) {
+		t.Errorf("it lists %q", got)
+	}
+	if got := request(t, t.Context(), p, ask(), 0); got.text != "b" || got.err != nil {
+		t.Errorf("what is too long for the first ended with %+v", got)
+	}
+
+	r, err := New([]Offer{{ModelInfo: base, Model: p}, {ModelInfo: chat.ModelInfo{ID: "m:*"}, Model: p}, {ModelInfo: chat.ModelInfo{ID: "plain"}, Backend: "x", Model: large.fake}}, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := ask()
+	req.Model = "m:service"
+	if got := request(t, t.Context(), p, req, 0); got.text != "b" {
+		t.Errorf("got %+v", got)
+	}
+	if d, err := r.Explain(req); err != nil || d.Model != "m:service" || len(d.Candidates) != 2 {
+		t.Errorf("got %+v, %v", d, err)
+	}
+	req.Model = "plain"
+	if d, err := r.Explain(req); err != nil || len(d.Candidates) != 1 || d.Candidates[0].Backend != "x" || d.Candidates[0].Zone != Outside {
+		t.Errorf("got %+v, %v", d, err)
+	}
+	req.Model = "none"
+	if _, err := r.Explain(req); err == nil {
+		t.Error("a model that is not there is explained")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"bendi/chat"
 	"bendi/inference/engine"
@@ -26,6 +27,9 @@ func adapterActions(cfg engine.Config, e *engine.Engine) []openaicompat.Action {
 				return nil, err
 			case c.Name == "" || c.Path == "":
 				return nil, chat.BadParam("lora_name", "'lora_name' and 'lora_path' are needed: the adapter's name and its file.")
+			}
+			if strings.ContainsFunc(c.Name, func(r rune) bool { return r <= ' ' || r == ':' || r > '~' }) {
+				return nil, chat.BadParam("lora_name", "'lora_name' may have letters, digits and dashes.")
 			}
 			if err := models.CheckAdapter(c.Path, cfg.Model); err != nil {
 				return nil, chat.BadParam("lora_path", "%v", err)

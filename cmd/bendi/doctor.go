@@ -147,7 +147,7 @@ func (p *program) examine(ctx context.Context) []finding {
 		seen.cuda = false // the models will be on the CPU
 	}
 	if list, err := seen.measure(cfg); err == nil && len(list) > 0 {
-		findings = append(findings, p.checkMemory(list, seen.machine, inUse, cfg.Engine.Memory == "warn"))
+		findings = append(findings, p.checkMemory(list, seen.machine, seen.short(cfg, list), inUse, cfg.Engine.Memory == "warn"))
 	}
 	return findings
 }
@@ -187,7 +187,7 @@ func (p *program) checkGPU(seen survey, works bool, devices string) (status, det
 
 // checkMemory says what the models will take, and whether it is free. What a
 // running server has taken already is not.
-func (p *program) checkMemory(list []fit.Model, m fit.Machine, inUse, warnOnly bool) finding {
+func (p *program) checkMemory(list []fit.Model, m fit.Machine, short error, inUse, warnOnly bool) finding {
 	f := finding{Check: "memory", Status: "ok"}
 	var lines []string
 	for _, model := range list {
@@ -199,8 +199,8 @@ func (p *program) checkMemory(list []fit.Model, m fit.Machine, inUse, warnOnly b
 	if m.Free > 0 {
 		lines = append(lines, p.sayf("%s is free", "空闲 %s", bytesText(m.Free)))
 	}
-	if err := fit.Check(list, m); err != nil {
-		lines = append(lines, err.Error())
+	if short != nil {
+		lines = append(lines, short.Error())
 		f.Status = "fail"
 		if inUse || warnOnly {
 			f.Status = "warn"

@@ -37,7 +37,9 @@ func (p *program) checkFilter(cfg *config.Config) (status, detail string) {
 	var lexicons []*lexicon.Lexicon
 	for _, b := range books {
 		lines = append(lines, p.bookText(b))
-		lexicons = append(lexicons, b.Lexicon)
+		if !b.shadow {
+			lexicons = append(lexicons, b.Lexicon)
+		}
 		serious = serious || !b.Starter && !b.shadow
 		if age, known := b.Age(time.Now()); !b.Starter && known && age > staleAfter {
 			lines = append(lines, warn(p.say("%s was updated %d days ago", "%s 已有 %d 天未更新"), b.Name, int(age/(24*time.Hour))))

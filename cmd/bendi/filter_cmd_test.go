@@ -69,6 +69,12 @@ func TestFilterWords(t *testing.T) {
 	if left, _ := filepath.Glob(".bendi-lexicon-*"); len(left) > 0 {
 		t.Errorf("it left %v behind", left)
 	}
+	if code, _, errs := command(t, "", "filter", "import", "starter", "--name", "mine", "-o", "mine.yaml"); code != 0 {
+		t.Error(code, errs)
+	}
+	if code, out, errs := command(t, "", "filter", "diff", "starter", "mine.yaml"); code != 0 || !strings.Contains(out, "both find the same") {
+		t.Error(code, out, errs)
+	}
 	code, out, _ := command(t, "", "filter", "lint", "shop.yaml", "list.txt", "--category", "rivals")
 	if code != exitProblems || !strings.Contains(out, "duplicate") {
 		t.Errorf("lint: %d %s", code, out)
@@ -87,6 +93,7 @@ func TestFilterWords(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &c); code != exitProblems || err != nil || c.Profile != "tc260-003" || len(c.Risks) != 31 || c.Complete {
 		t.Errorf("coverage: %d %v %s", code, err, out)
 	}
+	words(t, dir, "bendi.yaml", "lexicons: []\n")
 	words(t, dir, "texts.txt", "我要买东西\n去某某商城看看\n{\"content\":\"另一家店\"}\n")
 	code, out, errs = command(t, "", "filter", "shadow", "shop.yaml", "--texts", "texts.txt", "-o", "json")
 	var s shadowReport

@@ -60,19 +60,13 @@ func (r *reading) load(path string) (*lexicon.Lexicon, error) {
 	return lexicon.Load(path, o)
 }
 
-// all reads the lexicons that were named, or else those of the configuration.
+// all reads the lexicons that were named, or else those of the configuration
+// that are in force.
 func (r *reading) all(paths []string) ([]*lexicon.Lexicon, error) {
 	var lexicons []*lexicon.Lexicon
 	if len(paths) == 0 {
-		cfg, _, _, err := r.program.load(nil)
-		if err != nil {
-			return nil, err
-		}
-		books, err := readBooks(cfg.Lexicons)
-		for _, b := range books {
-			lexicons = append(lexicons, b.Lexicon)
-		}
-		return lexicons, usage(err)
+		lexicons, _, err := r.configured()
+		return lexicons, err
 	}
 	var errs []error
 	for _, path := range paths {
@@ -83,6 +77,24 @@ func (r *reading) all(paths []string) ([]*lexicon.Lexicon, error) {
 		}
 	}
 	return lexicons, usage(errors.Join(errs...))
+}
+
+// configured reads the lexicons of the configuration: those in force, and those
+// in the shadow.
+func (p *program) configured() (force, shadow []*lexicon.Lexicon, err error) {
+	cfg, _, _, err := p.load(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	books, err := readBooks(cfg.Lexicons)
+	for _, b := range books {
+		if b.shadow {
+			shadow = append(shadow, b.Lexicon)
+		} else {
+			force = append(force, b.Lexicon)
+		}
+	}
+	return force, shadow, usage(err)
 }
 
 func (p *program) filterLintCommand() *cobra.Command {
@@ -98,17 +110,28 @@ func (p *program) filterLintCommand() *cobra.Command {
 	r.flags(cmd)
 	outputFlag(cmd, p, &output)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			force, shadow, err := p.configured()
+			if err != nil {
+				return err
+			}
+			return p.lint(output, force, shadow)
+		}
 		lexicons, err := r.all(args)
 		if err != nil {
 			return err
 		}
-		return p.lint(lexicons, output)
+		return p.lint(output, lexicons)
 	}
 	return cmd
 }
 
-func (p *program) lint(lexicons []*lexicon.Lexicon, output string) error {
-	found := lexicon.Lint(lexicons...)
+// lint tells what is unwise in sets of lexicons, each of which is used together.
+func (p *program) lint(output string, sets ...[]*lexicon.Lexicon) error {
+	var found []lexicon.Finding
+	for _, set := range sets {
+		found = append(found, lexicon.Lint(set...)...)
+	}
 	if output == "json" {
 		list := make([]lintBody, len(found))
 		for i, f := range found {
@@ -125,11 +148,14 @@ func (p *program) lint(lexicons []*lexicon.Lexicon, output string) error {
 			}
 			fmt.Fprintf(p.stdout, "%s: %s: %s: %s; %s\n", at, f.Kind, printableText(f.Text), f.Reason, f.Advice)
 		}
-		words := 0
-		for _, l := range lexicons {
-			words += len(l.Words)
+		words, n := 0, 0
+		for _, set := range sets {
+			n += len(set)
+			for _, l := range set {
+				words += len(l.Words)
+			}
 		}
-		fmt.Fprintln(p.stdout, p.sayf("%d findings in %d words of %d lexicons", "%d 处问题，共 %d 个词、%d 个词库", len(found), words, len(lexicons)))
+		fmt.Fprintln(p.stdout, p.sayf("findings: %d, in %d words, %d lexicons", "问题 %d 处，词 %d 个，词库 %d 个", len(found), words, n))
 	}
 	if len(found) > 0 {
 		return exitError{code: exitProblems}
@@ -258,11 +284,13 @@ func (p *program) filterImportCommand() *cobra.Command {
 commas, "word tag,tag", CSV with a header, or JSON.
 
   bendi filter import words.txt --category gambling --level 2 -o words.yaml
-  bendi filter import dict.txt --tag 0=politics --tag 3=gambling -o dict.yaml`,
+  bendi filter import dict.txt --tag 0=politics --tag 3=gambling -o dict.yaml
+  bendi filter import starter --name mine -o mine.yaml`,
 			`把词表转换为 YAML 词库。支持每行一词、逗号分隔、“词 标签,标签”、带表头的 CSV 和 JSON：
 
   bendi filter import words.txt --category gambling --level 2 -o words.yaml
-  bendi filter import dict.txt --tag 0=politics --tag 3=gambling -o dict.yaml`),
+  bendi filter import dict.txt --tag 0=politics --tag 3=gambling -o dict.yaml
+  bendi filter import starter --name mine -o mine.yaml`),
 		Args: cobra.ExactArgs(1),
 	}
 	r.flags(cmd)
@@ -275,6 +303,14 @@ commas, "word tag,tag", CSV with a header, or JSON.
 		l, err := r.load(args[0])
 		if err != nil {
 			return usage(err)
+		}
+		if r.name != "" {
+			l.Name = r.name
+			for i := range l.Words {
+				if w := &l.Words[i]; strings.Contains(w.ID, ":") {
+					w.ID = "" // it was made of the other name
+				}
+			}
 		}
 		day := time.Now().Format(time.DateOnly)
 		if updated != "" {
@@ -312,7 +348,7 @@ func (p *program) writeLexicon(l *lexicon.Lexicon, out string) error {
 	if err := os.Rename(file.Name(), out); err != nil {
 		return err
 	}
-	fmt.Fprintln(p.stderr, p.sayf("%d words of %d categories in %s; next: bendi filter lint %s", "%[3]s 中有 %[1]d 个词、%[2]d 个类别；下一步：bendi filter lint %[4]s", len(l.Words), len(l.Categories), out, out))
+	fmt.Fprintln(p.stderr, p.sayf("%d words, %d categories in %s; next: bendi filter lint %s", "%[3]s 中有 %[1]d 个词、%[2]d 个类别；下一步：bendi filter lint %[4]s", len(l.Words), len(l.Categories), out, out))
 	return nil
 }
 

@@ -37,7 +37,7 @@ func TestLibraryReads(t *testing.T) {
 		{Path: config.Starter},
 		{Path: config.Words(yaml)},
 		{Path: config.Words(filepath.Join(dir, "*.txt")), Category: "ads", Shadow: true},
-	}, slog.New(slog.DiscardHandler))
+	}, slog.New(slog.DiscardHandler), watching("default"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestLibraryWatches(t *testing.T) {
 	dir := t.TempDir()
 	path := words(t, dir, "shop.yaml", shopWords)
 	var log lockedText
-	l, err := newLibrary([]config.Lexicon{{Path: config.Words(path)}}, slog.New(slog.NewTextHandler(&log, nil)))
+	l, err := newLibrary([]config.Lexicon{{Path: config.Words(path)}}, slog.New(slog.NewTextHandler(&log, nil)), watching("default"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,6 +77,19 @@ func (s survey) measure(cfg *config.Config) ([]fit.Model, error) {
 // memory than is free, or one that is loaded on demand would, when nothing but
 // those is loaded. Where the configuration says so, that is a warning alone.
 func (s survey) admit(cfg *config.Config, list []fit.Model, log *slog.Logger) error {
+	err := s.short(cfg, list)
+	if err == nil {
+		return nil
+	}
+	if cfg.Engine.Memory == "warn" {
+		log.Warn("the models may not fit", "err", err)
+		return nil
+	}
+	return fmt.Errorf("%w\nto load all the same, write engine: {memory: warn}", err)
+}
+
+// short returns why the models do not fit, as admit means it, or nil.
+func (s survey) short(cfg *config.Config, list []fit.Model) error {
 	machine := s.machine
 	if limit := int64(cfg.Engine.MemoryLimit); limit > 0 && (machine.Free == 0 || limit < machine.Free) {
 		machine.Free, machine.Limit = limit, fit.LimitSet
@@ -95,14 +108,7 @@ func (s survey) admit(cfg *config.Config, list []fit.Model, log *slog.Logger) er
 			err = fit.Check(append(slices.Clone(first), m), machine)
 		}
 	}
-	if err == nil {
-		return nil
-	}
-	if cfg.Engine.Memory == "warn" {
-		log.Warn("the models may not fit", "err", err)
-		return nil
-	}
-	return fmt.Errorf("%w\nto load all the same, write engine: {memory: warn}", err)
+	return err
 }
 
 // idleGPU says why the GPU of this machine is not used and what to do, or

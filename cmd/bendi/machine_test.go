@@ -139,10 +139,10 @@ func TestMemoryIsCheckedBeforeLoading(t *testing.T) {
 		}
 	}
 	p, _ := english()
-	if f := p.checkMemory([]fit.Model{model}, seen.machine, false, false); f.Status != "fail" {
+	if f := p.checkMemory([]fit.Model{model}, seen.machine, seen.short(cfg, []fit.Model{model}), false, false); f.Status != "fail" {
 		t.Errorf("the doctor says %+v", f)
 	}
-	if f := p.checkMemory([]fit.Model{model}, seen.machine, true, false); f.Status != "warn" || !strings.Contains(f.Detail, "loaded already") {
+	if f := p.checkMemory([]fit.Model{model}, seen.machine, seen.short(cfg, []fit.Model{model}), true, false); f.Status != "warn" || !strings.Contains(f.Detail, "loaded already") {
 		t.Errorf("the doctor of a server that runs says %+v", f)
 	}
 	cfg.Engine.Memory = "warn"
@@ -150,7 +150,7 @@ func TestMemoryIsCheckedBeforeLoading(t *testing.T) {
 		t.Errorf("with memory: warn: %v", err)
 	}
 	seen.machine.Free = 3 << 30
-	if f := p.checkMemory([]fit.Model{model}, seen.machine, false, false); f.Status != "ok" || !strings.Contains(f.Detail, "3.0 GiB is free") {
+	if f := p.checkMemory([]fit.Model{model}, seen.machine, seen.short(cfg, []fit.Model{model}), false, false); f.Status != "ok" || !strings.Contains(f.Detail, "3.0 GiB is free") {
 		t.Errorf("the doctor says %+v", f)
 	}
 }

@@ -29,7 +29,7 @@ func filterSecret() []byte {
 // screen puts the filter around a route. The judge says what it finds; that of
 // a route without a filter goes by the default policy.
 func (h *house) screen(r config.Route, route *router.Route, log *slog.Logger) (screened tower, judge *filter.Guarded, err error) {
-	o := filter.Options{Shelf: h.library.shelf, Policy: h.policies[policyName(r)], Secret: h.secret, Observe: h.findings.observe(r.Path), Log: log}
+	o := filter.Options{Shelf: h.library.shelf, Policy: h.policies[policyName(r)], Secret: h.secret, Observe: h.findings.observe(r.Path), Held: h.measured.Filter.Held(r.Path), Log: log}
 	if id := o.Policy.Second.Model; id != "" && r.Filter != config.Off {
 		second, err := router.New(h.offers([]string{id}), "", nil)
 		if err != nil {

@@ -53,14 +53,14 @@ func (p *program) serve(ctx context.Context, listen string) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 	h, err := build(ctx, cfg, home, log)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	defer signal.Stop(reload)
 	watching, stopWatching := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {

@@ -127,9 +127,9 @@ func (b *builder) roots() []extent {
 	a.nodes = make([]node, a.shallow+pairs, int(a.shallow+pairs)+len(b.seq)/2)
 	a.rows = make([]uint32, a.shallow+1)
 	a.seconds = make([]uint16, 0, pairs)
-	// Some 16 bits a pair turn away most of what is no pair; more than the
+	// Some 32 bits a pair turn away most of what is no pair; more than the
 	// second level of cache would cost more than it saves.
-	size := min(max(uint32(1)<<bits.Len32(pairs*64), 1<<12), 1<<maxPairBits)
+	size := min(max(uint32(1)<<bits.Len32(pairs*32), 1<<12), 1<<maxPairBits)
 	a.pairs = make([]uint64, size/64)
 	a.pairMask = size - 1
 	for _, x := range level {
@@ -143,7 +143,7 @@ func (b *builder) roots() []extent {
 	return level
 }
 
-const maxPairBits = 23
+const maxPairBits = 22
 
 // end notes that the words at the beginning of x, as long as it is deep, end there.
 func (b *builder) end(x extent, depth uint32) {

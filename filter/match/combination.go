@@ -110,7 +110,11 @@ func (g *gathering) hold(s *Scanner) int {
 // part has to follow: a coming one, or one that is not decided.
 func (g *gathering) near(s *Scanner, part uint8) bool {
 	within := uint32(s.a.combinations[g.which].within)
-	if s.count-g.counts[part] < within {
+	room := uint32(0)
+	if s.a.profile == Strict {
+		room = 1 // a part may end with a repetition, which is no symbol more
+	}
+	if s.count-g.counts[part] < within+room {
 		return true
 	}
 	for _, p := range s.pending {

@@ -194,7 +194,7 @@ func oracleJoins(t oracleToken) bool {
 }
 
 func oracleAlnum(s oracleSymbol) bool {
-	return (s.kind == fold.Letter || s.kind == fold.Digit) && s.r < 0x590
+	return oracleLetter(s.oracleToken) && s.r < 0x590
 }
 
 // oracleOccurrences are those of one text that is not a combination.

@@ -212,8 +212,17 @@ func (s *Scanner) skim(text string, base int) int {
 			count += uint32(i-from) / 3
 			last, at, before, bound = hanFact, i-3, 0, 0
 		}
-		if i >= len(text) {
-			break
+		// Letters and digits that no pattern has come in runs.
+		for from = i; i < len(text) && text[i] < utf8.RuneSelf; i++ {
+			f := facts[text[i]]
+			if solid>>f.kind()&1 == 0 || classes[text[i]] != 0 {
+				break
+			}
+			before, bound = bound, f.bound()
+		}
+		if i > from {
+			st, count = 0, count+uint32(i-from)
+			last, at = facts[text[i-1]], i-1
 		}
 		r, size := quickRune(text, i)
 		if size == 0 {
@@ -260,9 +269,11 @@ func (s *Scanner) skim(text string, base int) int {
 			continue
 		}
 		c := classes[r&0xffff]
-		h := (st*pairFactor>>11 + uint32(c)) & mask
-		if c-1 < loud-1 || pairs[h>>6]&(1<<(h&63)) != 0 && a.pair(st, c) != 0 {
-			break
+		if c != 0 {
+			h := (st*pairFactor>>11 + uint32(c)) & mask
+			if c < loud || pairs[h>>6]&(1<<(h&63)) != 0 && a.pair(st, c) != 0 {
+				break
+			}
 		}
 		st = uint32(c)
 		last, at, before, bound = f, i, bound, f.bound()

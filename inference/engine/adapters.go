@@ -153,15 +153,15 @@ func (e *Engine) LoadAdapter(ctx context.Context, name, path string) error {
 		e.shelf.label(number, "")
 		return chat.Errorf(chat.Invalid, "llama.cpp cannot load this adapter for this model; the worker's log says why")
 	}
-	if err := e.embed.do(func() { e.embed.adapters = place1(e.embed.adapters, number, handle) }); err != nil {
+	if err := e.embed.do(func() { e.embed.adapters = putAt(e.embed.adapters, number, handle) }); err != nil {
 		return err
 	}
 	e.shelf.label(number, name)
 	return nil
 }
 
-// place1 puts v at the place of a number that counts from 1.
-func place1[T any](list []T, number int, v T) []T {
+// putAt puts v at the place of a number that counts from 1.
+func putAt[T any](list []T, number int, v T) []T {
 	for len(list) < number {
 		list = append(list, *new(T))
 	}
@@ -230,9 +230,9 @@ func (l *loop) do(ctx context.Context, chore func()) error {
 
 // takeAdapter adds an adapter.
 func (l *loop) takeAdapter(number int, handle llama.AdapterLora, model string, o watch.Observer) {
-	l.adapters = place1(l.adapters, number, handle)
-	l.names = place1(l.names, number+1, model)
-	l.observers = place1(l.observers, number+1, o)
+	l.adapters = putAt(l.adapters, number, handle)
+	l.names = putAt(l.names, number+1, model)
+	l.observers = putAt(l.observers, number+1, o)
 }
 
 // dropAdapter frees an adapter, with what was kept of it, unless a sequence
@@ -254,7 +254,7 @@ func (l *loop) dropAdapter(number int) bool {
 		l.active, l.steps = 0, 0
 	}
 	llama.AdapterLoraFree(l.adapters[number-1])
-	l.adapters = place1(l.adapters, number, 0)
+	l.adapters = putAt(l.adapters, number, 0)
 	return true
 }
 
@@ -330,5 +330,5 @@ func (m *embedder) dropAdapter(number int) {
 		m.free() // whose context it is turned on in
 		m.active = 0
 	}
-	m.adapters = place1(m.adapters, number, 0)
+	m.adapters = putAt(m.adapters, number, 0)
 }

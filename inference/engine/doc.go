@@ -9,9 +9,10 @@
 // Everything that touches text (templates, tokens, stop strings, runes) runs in
 // the goroutine of the request, not in the loop.
 //
-// What has been decoded stays in the KV cache until room is needed, and serves
-// every later prompt of the same principal that begins alike, with the same
-// adapter. Where the cache is full, a sequence gives way, of those of the lowest
+// What has been decoded stays in the KV cache, until room is needed or it has
+// cost more than it can save, and serves every later prompt of the same principal
+// that begins alike, with the same adapter. A model whose cache cannot be shared
+// is served from checkpoints beside it. Where the cache is full, a sequence gives way, of those of the lowest
 // priority the youngest, and is decoded again later; nothing is cut off. Who
 // gets a free slot, and whose prompt is read first, is a matter of priority, and
 // then of which principal was served least. Adapters come and go between two

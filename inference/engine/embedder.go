@@ -496,10 +496,7 @@ func (m *embedder) prepare(tokens int) error {
 	m.ctx, m.room, m.active = ctx, room, 0
 	m.mem, _ = llama.GetMemory(ctx)
 	m.batch = llama.BatchInit(int32(m.rows), 0, 1)
-	pool := llama.ThreadpoolParamsDefault(int32(m.threads))
-	if m.pool, err = llama.ThreadpoolNew(&pool); err == nil {
-		llama.AttachThreadpool(ctx, uintptr(m.pool), uintptr(m.pool))
-	}
+	m.pool = attachThreads(ctx, m.threads)
 	return nil
 }
 

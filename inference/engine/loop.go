@@ -33,8 +33,11 @@ const (
 	// end, and keepShare the part of the cache that all those kept may take.
 	// They are not free: llama.cpp attends to every cell up to the last one in
 	// use and masks those of others, so each step pays for what lies there.
-	keepLeast = 64
-	keepShare = 0.5
+	// Most of what is kept is never used, so that what has not been yet may take
+	// a part of that only.
+	keepLeast   = 64
+	keepShare   = 0.5
+	unusedShare = 0.125
 
 	// ageing is how many tokens of a prompt each step of waiting makes good
 	// for, where the shorter rest goes first.
@@ -141,21 +144,28 @@ func newLoop(model llama.Model, v *vocab, cfg loopConfig) (*loop, error) {
 	if budget := int64(cfg.options.Checkpoints) << 20; !l.sharing && budget > 0 {
 		l.copies = &checkpoints{budget: budget}
 	}
-	// Without a pool of its own ggml starts threads for every graph.
-	pool := llama.ThreadpoolParamsDefault(int32(cfg.threads))
-	// Between two graphs its threads sleep. By default they would spin for a
-	// tenth of a second, on processors that sampling and sending could use:
-	// waking them takes some 50 µs, spinning cost a fifth of all tokens where
-	// the model is cheap.
-	pool.Poll = 0
-	if l.pool, err = llama.ThreadpoolNew(&pool); err == nil {
-		llama.AttachThreadpool(ctx, uintptr(l.pool), uintptr(l.pool))
-	}
+	l.pool = attachThreads(ctx, cfg.threads)
 	if err := l.warmUp(); err != nil {
 		return nil, err
 	}
 	l.lookIdle()
 	return l, nil
+}
+
+// attachThreads gives a context threads of its own, without which ggml starts
+// some for every graph. Between two graphs they sleep. By default they would
+// spin for a tenth of a second, on processors that sampling and sending could
+// use: waking them takes some 50 µs, spinning cost a fifth of all tokens where
+// the model is cheap. It returns 0 where there can be none.
+func attachThreads(ctx llama.Context, n int) llama.Threadpool {
+	p := llama.ThreadpoolParamsDefault(int32(n))
+	p.Poll = 0
+	pool, err := llama.ThreadpoolNew(&p)
+	if err != nil {
+		return 0
+	}
+	llama.AttachThreadpool(ctx, uintptr(pool), uintptr(pool))
+	return pool
 }
 
 // rent returns how many rows pass over a cell of the model's cache in the time
@@ -338,11 +348,20 @@ func (l *loop) end(s *sequence, last step) {
 	s.out.put(last)
 }
 
-// keep keeps what h holds, and lets go of the oldest where that is too much.
+// keep keeps what h holds, and lets go of others where that is too much.
 func (l *loop) keep(h *holder) {
 	l.tree.keep(h)
-	for most := int(keepShare * float64(l.cells)); l.tree.cells-l.tree.held() > most; {
+	share := func(of float64) int { return int(of * float64(l.cells)) }
+	for l.tree.cells-l.tree.held() > share(keepShare) {
 		l.evict(l.tree.oldest(nil))
+	}
+	others := func(o *holder) bool { return o.unused() && o != h }
+	for l.tree.unused() > share(unusedShare) {
+		o := l.tree.first(others)
+		if o == nil {
+			break // h alone is more; it stays until there is another
+		}
+		l.evict(o)
 	}
 }
 

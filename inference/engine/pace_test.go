@@ -26,4 +26,10 @@ func TestPace(t *testing.T) {
 	if got := p.budget(8, 8); got > prefillChunk/4 {
 		t.Errorf("with as many answers as prompts it takes %d tokens", got)
 	}
+	if got, want := p.quietStep(10), 0.020+6*0.001; got < want-1e-3 || got > want+1e-3 {
+		t.Errorf("a step for ten is thought to take %v s, want %v: of 20 ms for four, and 1 ms for each more", got, want)
+	}
+	if got := p.quietStep(1); got < 0.019 || got > 0.021 {
+		t.Errorf("a step for one is thought to take %v s, want no more than for four", got)
+	}
 }

@@ -216,9 +216,15 @@ func (t *prefixTree) remove(h *holder) {
 
 // oldest returns the kept holder, but for spare, whose time is up first, or nil.
 func (t *prefixTree) oldest(spare *holder) *holder {
+	return t.first(func(h *holder) bool { return h != spare })
+}
+
+// first returns the kept holder of those that are meant whose time is up first,
+// or nil.
+func (t *prefixTree) first(meant func(*holder) bool) *holder {
 	var oldest *holder
 	for _, h := range t.holders {
-		if h.kept && h != spare && (oldest == nil || h.paid < oldest.paid || h.paid == oldest.paid && h.used < oldest.used) {
+		if h.kept && meant(h) && (oldest == nil || h.paid < oldest.paid || h.paid == oldest.paid && h.used < oldest.used) {
 			oldest = h
 		}
 	}
@@ -227,10 +233,23 @@ func (t *prefixTree) oldest(spare *holder) *holder {
 
 // held returns how many cells those hold that are not merely kept.
 func (t *prefixTree) held() int {
+	return t.cellsOf(func(h *holder) bool { return !h.kept })
+}
+
+// unused returns how many cells those alone hold that are kept and that nobody
+// has begun with yet.
+func (t *prefixTree) unused() int {
+	return t.cells - t.cellsOf(func(h *holder) bool { return !h.unused() })
+}
+
+func (h *holder) unused() bool { return h.kept && h.hits == 0 }
+
+// cellsOf returns how many cells those hold that are meant, together.
+func (t *prefixTree) cellsOf(meant func(*holder) bool) int {
 	cells := 0
 	seen := make(map[*node]bool)
 	for _, h := range t.holders {
-		if h.kept {
+		if !meant(h) {
 			continue
 		}
 		for n := h.leaf; n != nil && !seen[n]; n = n.parent {

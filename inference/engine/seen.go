@@ -46,6 +46,9 @@ func (l *loop) look(now time.Time) {
 			v.Cache.Prefixes++
 		}
 	}
+	if l.copies != nil {
+		v.Cache.Checkpoints, v.Cache.CheckpointBytes = len(l.copies.list), l.copies.bytes
+	}
 	for _, s := range l.running {
 		state := watch.Decode
 		switch {

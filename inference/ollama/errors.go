@@ -65,6 +65,8 @@ func refusal(status int, said, model string) *chat.Error {
 		text = "nothing more"
 	}
 	switch {
+	case strings.HasPrefix(said, "pull model manifest") && strings.Contains(said, "file does not exist"):
+		return &chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound, Param: "model", Msg: fmt.Sprintf("the registry has no model %s", cut(model, 100))}
 	case status == http.StatusNotFound && model != "":
 		return notInstalled(model)
 	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:

@@ -53,8 +53,9 @@ func whole[T any](ctx context.Context, m *Model, method, path, model string, in 
 }
 
 // stream posts a request and yields the lines of the answer, each without an
-// error in it. It ends with the stream, however that ended.
-func (m *Model) stream(ctx context.Context, path, model string, in any) iter.Seq2[[]byte, error] {
+// error in it. It ends with the stream, however that ended. A consumer that
+// leaves because the answer is over sets over, and the connection is kept.
+func (m *Model) stream(ctx context.Context, path, model string, in any, over *bool) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(errLeft) // on break, return and panic alike
@@ -69,7 +70,6 @@ func (m *Model) stream(ctx context.Context, path, model string, in any) iter.Seq
 			yield(nil, causeOf(ctx, err))
 			return
 		}
-		left := false
 		for line, err := range lines(body, maxLine) {
 			if err == nil {
 				err = inBand(line, model)
@@ -83,13 +83,13 @@ func (m *Model) stream(ctx context.Context, path, model string, in any) iter.Seq
 				yield(nil, err)
 				return
 			}
-			if left = !yield(line, nil); left {
+			if !yield(line, nil) {
 				break
 			}
 		}
-		if left {
-			// The end of a whole answer is read, so that the connection can be
-			// used again. The server gets a moment for it, not more.
+		if *over {
+			// What is left of the body is read, or net/http closes the
+			// connection. The server gets a moment for it, not more.
 			timer := time.AfterFunc(drainTime, func() { cancel(errLeft) })
 			defer timer.Stop()
 			io.CopyN(io.Discard, body, maxOther)

@@ -18,6 +18,9 @@ type Cache struct {
 	Running  int `json:"running"`  // held by sequences that run
 	Kept     int `json:"kept"`     // held by kept prefixes alone, and free for who needs them
 	Prefixes int `json:"prefixes"` // kept
+
+	Checkpoints     int   `json:"checkpoints"`      // copies of the beginnings of prompts, beside the cache
+	CheckpointBytes int64 `json:"checkpoint_bytes"` // that they take
 }
 
 // A Slot is a sequence that runs: one choice of a request.

@@ -3,7 +3,8 @@
 // what a client reads, and the other way round for a client of our own.
 //
 // Beside it, in the same way, are embeddings, reranking in the shape of Jina
-// and Cohere, and the tokens of texts in the shape of llama.cpp's server.
+// and Cohere, the tokens of texts in the shape of llama.cpp's server, and
+// moderations.
 //
 // The server half is [DecodeRequest], [Stream], [Completion] and
 // [EncodeError]; the client half is [EncodeRequest], [DecodeChunk] and
