@@ -58,6 +58,9 @@ func meaning(err error) (outcome, *chat.Error) {
 	case chat.Internal:
 		return deadly, e
 	case chat.BadBackend, chat.Timeout:
+		if e.Code == CodeBackendAuth {
+			return barred, e
+		}
 		return fault, e
 	case chat.Invalid:
 		switch {
@@ -70,7 +73,8 @@ func meaning(err error) (outcome, *chat.Error) {
 	return refused, e
 }
 
-// CodeBackendAuth is the code of a failure that only the operator can mend.
+// CodeBackendAuth is the code of a backend that does not take our key, which only
+// the operator can mend. A backend may give it itself.
 const CodeBackendAuth = "backend_auth"
 
 // told returns what the client is told of an error of b. A key that b does not

@@ -129,6 +129,8 @@ func TestFaults(t *testing.T) {
 			text: "b1b2", trace: "asked a; failed a; skipped (failed) a; asked b; committed b; done b"},
 		{name: "401 is not the client's", a: scene(fail(chat.Unauthenticated, 0)),
 			failed: true, kind: chat.BadBackend, code: CodeBackendAuth, trace: "asked a; failed a; skipped (failed) a; gave up (backend)"},
+		{name: "401 that the backend has told so", a: scene(code(chat.BadBackend, CodeBackendAuth)),
+			failed: true, kind: chat.BadBackend, code: CodeBackendAuth, trace: "asked a; failed a; skipped (failed) a; gave up (backend)"},
 		{name: "403 is not the client's", a: scene(fail(chat.Forbidden, 0)),
 			failed: true, kind: chat.BadBackend, code: CodeBackendAuth, trace: "asked a; failed a; skipped (failed) a; gave up (backend)"},
 

@@ -127,9 +127,13 @@ func (b *builder) roots() []extent {
 	a.nodes = make([]node, a.shallow+pairs, int(a.shallow+pairs)+len(b.seq)/2)
 	a.rows = make([]uint32, a.shallow+1)
 	a.seconds = make([]uint16, 0, pairs)
-	// Some 32 bits a pair turn away most of what is no pair; more than the
-	// second level of cache would cost more than it saves.
-	size := min(max(uint32(1)<<bits.Len32(pairs*32), 1<<12), 1<<maxPairBits)
+	// Some 32 bits a pair turn away nearly all that is no pair; of many pairs
+	// less has to do, for the second level of cache holds no more.
+	size := uint32(1) << bits.Len32(pairs*32)
+	if size > 1<<20 {
+		size = 1 << bits.Len32(pairs*16)
+	}
+	size = min(max(size, 1<<12), 1<<maxPairBits)
 	a.pairs = make([]uint64, size/64)
 	a.pairMask = size - 1
 	for _, x := range level {

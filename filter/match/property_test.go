@@ -189,8 +189,9 @@ func TestMinimal(t *testing.T) {
 		if len(ps) == 0 {
 			continue
 		}
-		// A letter of another script is held until it is known whether there are Latin ones.
-		latin := strings.NewReplacer("а", "a", "α", "a").Replace(likelyText(r, ps, 1+r.IntN(10)))
+		// A letter of another script is held until it is known whether there are
+		// Latin ones, and one after a hyphen until it is known to be no hexadecimal.
+		latin := strings.NewReplacer("а", "a", "α", "a", "-", "*").Replace(likelyText(r, ps, 1+r.IntN(10)))
 		if slices.ContainsFunc(ps, func(p Pattern) bool { return p.Allow }) {
 			// An allowed pattern counts as alive within words, and in a gap
 			// whatever comes next.

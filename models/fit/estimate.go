@@ -130,6 +130,29 @@ func Measure(p Plan, gpus int) (Estimate, error) {
 		}
 	}
 
+	flash := p.FlashAttention != load.Off
+	e.Host.Process = workerSize + perToken*s.vocabulary
+	if e.GPULayers > 0 {
+		e.GPU.Process = cudaSize
+		if p.Split != load.SplitNone {
+			e.GPU.Process *= int64(gpus)
+		}
+	}
+	tokens := int64(embedTokens)
+	if s.embeds { // for that alone, with inputs as long as they may be
+		e.Cells = e.Window
+		tokens = max(tokens, int64(min(e.Window, max(s.trained, 1))))
+	}
+	context, output := s.embedding(tokens, flash)
+	if e.Host.Embed = output; e.GPULayers > 0 {
+		e.GPU.Embed = context
+	} else {
+		e.Host.Embed += context
+	}
+	if s.embeds {
+		return e, nil
+	}
+
 	cells := (int64(e.Cells) + cellBlock - 1) / cellBlock * cellBlock
 	for layer := range s.layers {
 		size := cells * (p.CacheType.Bytes(s.keys(layer)) + p.CacheType.Bytes(s.values(layer)))
@@ -140,25 +163,14 @@ func Measure(p Plan, gpus int) (Estimate, error) {
 		}
 	}
 
-	compute := s.compute(cells, ubatch, int64(p.Slots), p.FlashAttention != load.Off)
+	compute := s.compute(cells, ubatch, int64(p.Slots), flash)
 	logits := int64(p.Slots) * s.vocabulary * 4
 	e.Host.Compute = logits
-	e.Host.Process = workerSize + perToken*s.vocabulary
 	if e.GPULayers > 0 {
 		e.GPU.Compute = compute
-		e.GPU.Process = cudaSize
-		if p.Split != load.SplitNone {
-			e.GPU.Process *= int64(gpus)
-		}
 	}
 	if e.GPULayers < e.Layers {
 		e.Host.Compute += compute
-	}
-	context, output := s.embedding(p.FlashAttention != load.Off)
-	if e.Host.Embed = output; e.GPULayers > 0 {
-		e.GPU.Embed = context
-	} else {
-		e.Host.Embed += context
 	}
 	return e, nil
 }

@@ -16,6 +16,8 @@ type shape struct {
 	kvHeads         []int64 // of each layer; 0 for one without attention
 	keyLen, valLen  int64   // of a head
 	vocabulary      int64
+	embeds          bool // it was made for embeddings or reranking, and does not chat
+	bothWays        bool // a token sees those behind it too
 	oneLatent       bool // multi-head latent attention keeps one vector for keys and values
 }
 
@@ -38,6 +40,10 @@ func readShape(f *gguf.File) shape {
 	_, s.oneLatent = f.Uint(arch + ".attention.key_length_mla")
 	for _, n := range perLayer(f, arch+".feed_forward_length", s.layers, nil) {
 		s.ff = max(s.ff, n)
+	}
+	_, s.embeds = f.Uint(arch + ".pooling_type")
+	if causal, _ := f.Value(arch + ".attention.causal"); causal == false {
+		s.embeds, s.bothWays = true, true
 	}
 	experts := number("expert_feed_forward_length")*number("expert_used_count") + number("expert_shared_feed_forward_length")
 	s.ff = max(s.ff, experts)
@@ -123,13 +129,21 @@ func (s shape) compute(cells, batch, outputs int64, flash bool) int64 {
 	return mask + 4*max(feedForward, attention, output)
 }
 
-// embedding returns the bytes of the context in which a model that chats is
-// asked for embeddings: its cache and buffers, and what its rows come out in,
-// which is always in main memory.
-func (s shape) embedding(flash bool) (context, output int64) {
-	rows := max(32, min(embedTokens, maxRowLogits/max(1, s.vocabulary)))
-	for layer := range s.layers {
-		context += 2 * embedTokens * (s.keys(layer) + s.values(layer))
+// embedding returns the bytes of the context in which a model is asked for
+// embeddings of so many tokens together: its cache and buffers, and what its
+// rows come out in, which is always in main memory. A model whose tokens see
+// those behind them has them all computed at once, and no output for each.
+func (s shape) embedding(tokens int64, flash bool) (context, output int64) {
+	rows, logits := max(32, min(embedTokens, maxRowLogits/max(1, s.vocabulary))), s.vocabulary
+	if s.bothWays {
+		rows, logits = tokens, 0
 	}
-	return context + s.compute(embedTokens, rows, rows, flash), 4 * max(rows, embedInputs) * (s.vocabulary + s.width)
+	for layer := range s.layers {
+		context += 2 * tokens * (s.keys(layer) + s.values(layer))
+	}
+	outputs := rows
+	if logits == 0 {
+		outputs = 0
+	}
+	return context + s.compute(tokens, rows, outputs, flash), 4 * max(rows, embedInputs) * (logits + s.width)
 }

@@ -45,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	quick := f.Bool("quick", false, "without the million words and the other libraries, in seconds")
 	corpus := f.String("corpus", "scripts/demo-model/corpus", "folder of the texts")
 	save := f.String("json", "bench-filter.json", "file for the figures as JSON; empty: none")
-	f.IntVar(&b.turns, "turns", 25, "turns of each measurement, of which the best counts")
+	f.IntVar(&b.turns, "turns", 50, "turns of each measurement, of which the best counts")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
