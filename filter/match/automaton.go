@@ -16,8 +16,9 @@ import (
 // each first class, in the order of their second; those of more symbols lie in
 // a double array.
 type Automaton struct {
-	profile Profile
-	plane   *plane
+	profile  Profile
+	plane    *plane
+	readings *readings // for Sound
 
 	classes *[1 << 16]uint16 // of a raw rune, its folded rune's class
 	astral  map[rune]uint16  // of folded runes beyond; nil if there are none

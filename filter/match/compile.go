@@ -21,6 +21,9 @@ func Compile(patterns []Pattern, p Profile) (*Automaton, error) {
 		words:  make([]output, 0, len(patterns)),
 		counts: make(counts),
 	}
+	if p == Sound {
+		c.a.readings = syllables()
+	}
 	c.reader.a = c.a
 	for i, pat := range patterns {
 		c.add(i, pat)

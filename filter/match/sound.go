@@ -1,12 +1,49 @@
 package match
 
-import "bendi/filter/fold"
+import (
+	"sync"
+
+	"bendi/filter/fold"
+)
+
+// A readings table has the syllable of each rune below 0x10000 by its number.
+type readings struct {
+	numbers   [1 << 16]uint16
+	syllables []string
+}
+
+// syllables is the table, which is quicker than to ask for each rune.
+var syllables = sync.OnceValue(func() *readings {
+	t := &readings{syllables: []string{""}}
+	known := map[string]uint16{"": 0}
+	for r := range rune(1 << 16) {
+		if fold.KindOf(r) != fold.Han {
+			continue
+		}
+		syllable := fold.Syllable(r)
+		n, ok := known[syllable]
+		if !ok {
+			n = uint16(len(t.syllables))
+			known[syllable] = n
+			t.syllables = append(t.syllables, syllable)
+		}
+		t.numbers[r] = n
+	}
+	return t
+})
+
+func (t *readings) of(r rune) string {
+	if uint32(r) < 1<<16 {
+		return t.syllables[t.numbers[r]]
+	}
+	return fold.Syllable(r)
+}
 
 // sound reads a symbol, or those of the syllable that a Han character sounds like.
 func (s *Scanner) sound(r rune, f fact, kind fold.Kind, at, end int, gap bool) {
 	syllable := ""
 	if kind == fold.Han {
-		syllable = fold.Syllable(r)
+		syllable = s.a.readings.of(r)
 	}
 	if syllable == "" {
 		var e extra

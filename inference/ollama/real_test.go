@@ -105,7 +105,7 @@ func install(t *testing.T, base string) {
 	digest := "sha256:" + hex.EncodeToString(sum[:])
 	create, _ := json.Marshal(map[string]any{
 		"model": "bendi-demo", "files": map[string]string{"bendi-demo.gguf": digest}, "template": chatML,
-		"parameters": map[string]any{"stop": []string{"<|im_end|>"}, "temperature": 0}, "stream": false,
+		"parameters": map[string]any{"stop": []string{"<|im_end|>"}, "temperature": 0, "num_thread": 1}, "stream": false,
 	})
 	for path, body := range map[string][]byte{"/api/blobs/" + digest: file} {
 		post(t, base+path, body)
