@@ -65,6 +65,7 @@ func (c *Config) check(bad bad) {
 		bad("engine.load_wait", "want 1s to 1h, have %v", c.Engine.LoadWait)
 	}
 	c.checkModels(bad)
+	c.checkBackends(bad)
 	c.checkRoutes(bad)
 	c.checkLexicons(bad)
 	c.checkFilters(bad)
@@ -155,7 +156,7 @@ func (c *Config) checkRoutes(bad bad) {
 	if len(c.Routes) == 0 {
 		bad("routes", "needs at least one route, such as {path: /v1/chat, models: [%s]}", firstID(c.Models))
 	}
-	offered := c.Offered()
+	offered := c.Targets()
 	ids := slices.Sorted(maps.Keys(offered))
 	owner := map[string]string{} // of each path that is answered
 	for i, r := range c.Routes {
@@ -169,16 +170,24 @@ func (c *Config) checkRoutes(bad bad) {
 			bad(key+".models", "needs at least one of: %s", strings.Join(ids, ", "))
 		}
 		checkPriority(bad, key, r.Priority)
-		if len(r.Models) > 0 && strings.HasSuffix(r.Models[0], ":*") {
-			bad(key+".models[0]", "the first model answers when a request names none, and has to be one: put %s behind it", r.Models[0])
+		names := r.IDs()
+		if len(r.Models) > 0 && strings.HasSuffix(names[0], ":*") {
+			bad(key+".models[0]", "the first model answers when a request names none, and has to be one: put %s behind it", names[0])
 		}
 		misspelt := false
-		for j, id := range r.Models {
+		for j, id := range names {
 			key := fmt.Sprintf("%s.models[%d]", key, j)
-			if base, all := strings.CutSuffix(id, ":*"); !offered[id] && !(all && offered[base] && !strings.Contains(base, ":")) {
+			if m := r.Models[j]; len(m.Tiers) > 0 {
+				misspelt = c.checkTiers(bad, key, m, offered) || misspelt
+				if slices.Contains(names[:j], id) {
+					bad(key, "names %q a second time", id)
+				}
+			} else if m.Hedge || m.Continue || m.Balance != "" {
+				bad(key+".tiers", "is missing: the models to choose from, such as [[%s]]", firstID(c.Models))
+			} else if base, all := strings.CutSuffix(id, ":*"); !offered[id] && !(all && offered[base] && !strings.Contains(base, ":")) {
 				misspelt = true
 				bad(key, "no model %q%s", id, suggest(id, ids))
-			} else if slices.Contains(r.Models[:j], id) {
+			} else if slices.Contains(names[:j], id) {
 				bad(key, "names %q a second time", id)
 			}
 		}
@@ -189,15 +198,16 @@ func (c *Config) checkRoutes(bad bad) {
 				bad(key, "an alias has 1 to %d bytes and no spaces", maxAlias)
 			case strings.HasSuffix(id, ":*"):
 				bad(key, "an alias stands for one model, not for %s", id)
-			case slices.Contains(r.Models, alias):
+			case slices.Contains(names, alias):
 				bad(key, "is a model of this route; an alias would hide it")
-			case !slices.Contains(r.Models, id) && !(misspelt && offered[id]):
-				bad(key, "no model %q on this route%s", id, suggest(id, r.Models))
+			case !slices.Contains(names, id) && !(misspelt && offered[id]):
+				bad(key, "no model %q on this route%s", id, suggest(id, names))
 			}
 		}
 		if _, ok := c.Filters[r.Filter]; !ok && r.Filter != Off {
 			bad(key+".filter", "no filter %q%s", r.Filter, suggest(r.Filter, append(slices.Sorted(maps.Keys(c.Filters)), Off)))
 		}
+		c.checkEgress(bad, key, r)
 	}
 }
 

@@ -16,6 +16,8 @@ type Config struct {
 	Models map[string]Model `yaml:"models"` // by id
 	Routes []Route          `yaml:"routes"`
 
+	Backends map[string]Backend `yaml:"backends"` // by name
+
 	Lexicons []Lexicon         `yaml:"lexicons"`
 	Filters  map[string]Filter `yaml:"filters"` // by name
 
@@ -58,11 +60,12 @@ type Model struct {
 // A Route is a path of the API and the models it offers.
 type Route struct {
 	Path    string            `yaml:"path"`
-	Models  []string          `yaml:"models"`  // ids, the first one answers when a request names none
+	Models  []RouteModel      `yaml:"models"`  // the first one answers when a request names none
 	Aliases map[string]string `yaml:"aliases"` // other names clients may use, to one of Models
 
 	Priority int    `yaml:"priority"` // of its requests, added to that of the key; above 0 goes before others
 	Filter   string `yaml:"filter"`   // one of Filters, or Off; empty means default
+	Egress   Egress `yaml:"egress"`
 }
 
 // Server holds the limits of the HTTP server.
@@ -103,8 +106,8 @@ func Default() *Config {
 		Engine: Engine{Memory: "refuse", LoadWait: Duration(120e9)},
 		Models: map[string]Model{"bendi-demo": model},
 		Routes: []Route{
-			{Path: "/v1/chat", Models: []string{"bendi-demo"}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo"}},
-			{Path: "/v1/chat/pro", Models: []string{"bendi-demo:service"}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo:service"}},
+			{Path: "/v1/chat", Models: []RouteModel{{ID: "bendi-demo"}}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo"}},
+			{Path: "/v1/chat/pro", Models: []RouteModel{{ID: "bendi-demo:service"}}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo:service"}},
 		},
 		Lexicons: []Lexicon{{Path: Starter, Tags: map[string]string{}}},
 		Server: Server{
@@ -121,7 +124,7 @@ func Default() *Config {
 // modelDefaults is what a model has that says nothing else.
 func modelDefaults() Model { return Model{Slots: 16, Load: LoadStart, Options: load.Defaults()} }
 
-// Offered returns the ids that routes may name: every model, and every adapter
+// Offered returns the ids of what runs here: every model, and every adapter
 // of it as model:adapter. A route may name model:* as well, which is all
 // adapters of a model, those that are loaded later too.
 func (c *Config) Offered() map[string]bool {

@@ -142,7 +142,7 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 	case *Secret:
 		d.secret(node, target, key)
 		return
-	case *Actions, *WordRule, *PrivacyRule:
+	case *Actions, *WordRule, *PrivacyRule, *RouteModel, *BackendModel, *Egress:
 		if d.short(node, target, key) {
 			return
 		}
@@ -203,7 +203,26 @@ func (d *decoder) short(node ast.Node, target any, key string) bool {
 	_, isText := text(node)
 	_, isList := node.(*ast.SequenceNode)
 	at, faults := start(node), len(d.faults)
+	whole := func(field any, name string) {
+		d.value(node, reflect.ValueOf(field).Elem(), key)
+		d.origin(key+"."+name, at)
+	}
 	switch target := target.(type) {
+	case *RouteModel:
+		if !isText {
+			return false
+		}
+		whole(&target.ID, "id")
+	case *BackendModel:
+		if !isText {
+			return false
+		}
+		whole(&target.Name, "name")
+	case *Egress:
+		if !isText {
+			return false
+		}
+		whole(&target.Route, "route")
 	case *Actions:
 		if !isText {
 			return false
@@ -333,6 +352,8 @@ func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {
 			*m = modelDefaults()
 		case *Filter:
 			*m = filterDefaults()
+		case *Backend:
+			*m = backendDefaults()
 		}
 		d.value(e.value, elem, e.key)
 		v.SetMapIndex(reflect.ValueOf(e.name), elem)
@@ -409,6 +430,10 @@ func (d *decoder) secret(node ast.Node, v *Secret, key string) {
 		return
 	}
 	value, set := d.lookup(name)
+	if (!set || value == "") && strings.HasPrefix(key, "backends") {
+		d.fault(at, key, "the environment variable %s is not set; it has to hold what the backend wants to see", name)
+		return
+	}
 	if !set || value == "" {
 		d.fault(at, key, "the environment variable %s is not set; make a secret with: export %s=$(openssl rand -hex 24)", name, name)
 		return
@@ -537,10 +562,10 @@ func wanted(v reflect.Value) string {
 }
 
 // describe says what node, the value of key, is, for faults. A long text is
-// cut, and what stands under access is not shown: it may be a secret in the
+// cut, and what stands under access and backends is not shown: it may be a secret in the
 // wrong place.
 func describe(node ast.Node, key string) string {
-	if strings.HasPrefix(key, "access") {
+	if strings.HasPrefix(key, "access") || strings.HasPrefix(key, "backends") {
 		return kindOf(node)
 	}
 	switch n := node.(type) {

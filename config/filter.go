@@ -191,6 +191,7 @@ func otherWords() WordRule {
 // complete fills in what the policies and the routes leave to others. It tells
 // inherit of each key that takes its value from another.
 func (c *Config) complete(inherit func(key, from string)) {
+	c.completeBackends()
 	if c.Filters == nil {
 		c.Filters = map[string]Filter{}
 	}

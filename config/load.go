@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -85,6 +86,7 @@ func Load(opts Options) (*Config, *Origins, error) {
 	d.environment(c)
 	d.flags(c, opts.Flags)
 	d.keys(c)
+	d.backendKeys(c)
 
 	c.check(func(key, format string, args ...any) {
 		if !d.isBroken(key) {
@@ -228,6 +230,36 @@ func (d *decoder) keys(c *Config) {
 	c.Access.Keys = append(c.Access.Keys, Key{Name: "environment", Key: NewSecret(secret)})
 	for _, key := range []string{key + ".name", key + ".key"} {
 		d.origins[key], d.outside[key] = "environment "+keyVariable, true
+	}
+}
+
+// backendKeys reads the keys of backends that lie in files.
+func (d *decoder) backendKeys(c *Config) {
+	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
+		b, key := c.Backends[name], join("backends", name)
+		if b.KeyFile == "" {
+			continue
+		}
+		fault := func(format string, args ...any) {
+			d.broken[key+".key"], d.broken[key+".key_file"] = true, true
+			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: fmt.Sprintf(format, args...)}))
+		}
+		if _, both := d.places[key+".key"]; both {
+			fault("is one too many beside key; keep one of them")
+			continue
+		}
+		text, err := os.ReadFile(string(b.KeyFile))
+		if err != nil {
+			fault("%v", err)
+			continue
+		}
+		b.Key = NewSecret(strings.TrimSpace(string(text)))
+		if b.Key.IsZero() {
+			fault("is empty: want the key that the backend expects")
+			continue
+		}
+		d.origins[key+".key"] = Origin("file " + string(b.KeyFile))
+		c.Backends[name] = b
 	}
 }
 

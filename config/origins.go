@@ -43,6 +43,8 @@ func (o *Origins) Settings(c *Config) []Setting {
 	var walk func(v reflect.Value, key string)
 	walk = func(v reflect.Value, key string) {
 		switch {
+		case v.Type() == reflect.TypeFor[RouteModel]() && v.FieldByName("Tiers").Len() == 0:
+			list = append(list, Setting{key, v.FieldByName("ID").String(), o.Of(key)})
 		case v.Type() == reflect.TypeFor[Secret]():
 			list = append(list, Setting{key, fmt.Sprint(v.Interface()), o.Of(key)})
 		case v.Kind() == reflect.Struct:

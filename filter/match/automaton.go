@@ -27,6 +27,8 @@ type Automaton struct {
 	loud    uint16   // classes below are patterns by themselves
 	rows    []uint32 // of a first class, where its row begins in seconds
 	seconds []uint16 // the second classes of patterns, ascending in each row
+	dense   []seats  // instead of looking in seconds, where rows are long: stride for each class
+	stride  uint32   // 0 without
 
 	// pairs has a bit for each hashed pair of classes that begins a pattern.
 	// Almost all of a text is turned away there, without touching a state.
@@ -102,6 +104,12 @@ type combination struct {
 	parts  uint8
 }
 
+// Seats are 64 second classes: those there are, and how many before them.
+type seats struct {
+	taken  uint64
+	before uint32
+}
+
 const pairFactor = 0x9E3779B1
 
 func (a *Automaton) pairHash(first uint32, second uint16) uint32 {
@@ -144,6 +152,18 @@ func (a *Automaton) step(st uint32, c uint16) uint32 {
 
 // pair is the state of two symbols, the first of which st is; 0 if there is none.
 func (a *Automaton) pair(st uint32, c uint16) uint32 {
+	if a.stride != 0 {
+		x := &a.dense[st*a.stride+uint32(c>>6)]
+		seat := uint64(1) << (c & 63)
+		if x.taken&seat == 0 {
+			return 0
+		}
+		return a.shallow + x.before + uint32(bits.OnesCount64(x.taken&(seat-1)))
+	}
+	return a.seek(st, c)
+}
+
+func (a *Automaton) seek(st uint32, c uint16) uint32 {
 	lo, hi := a.rows[st], a.rows[st+1]
 	for lo < hi {
 		mid := (lo + hi) / 2
@@ -190,7 +210,7 @@ type Stats struct {
 func (a *Automaton) Stats() Stats {
 	n := int(unsafe.Sizeof(*a)) + int(unsafe.Sizeof(*a.classes))
 	n += 40 * len(a.astral)
-	n += 4*cap(a.rows) + 2*cap(a.seconds) + 8*cap(a.pairs) + int(unsafe.Sizeof(node{}))*cap(a.nodes)
+	n += 4*cap(a.rows) + 2*cap(a.seconds) + 8*cap(a.pairs) + int(unsafe.Sizeof(seats{}))*cap(a.dense) + int(unsafe.Sizeof(node{}))*cap(a.nodes)
 	n += 8*cap(a.own) + 4*cap(a.ranks) + 4*cap(a.firsts) + int(unsafe.Sizeof(output{}))*cap(a.outputs)
 	n += int(unsafe.Sizeof(shape{}))*cap(a.shapes) + int(unsafe.Sizeof(combination{}))*cap(a.combinations)
 	return Stats{Patterns: a.patterns, States: a.states, Classes: int(a.shallow), Longest: a.longest, Bytes: n}

@@ -216,6 +216,7 @@ func (b *builder) grow(level []extent, depth uint32) []extent {
 		for ; row <= a.shallow; row++ {
 			a.rows[row] = uint32(len(a.seconds))
 		}
+		b.densify()
 		a.states += len(level)
 		for _, f := range families {
 			for i := f.lo; i < f.hi; i++ {
@@ -241,6 +242,26 @@ func (b *builder) grow(level []extent, depth uint32) []extent {
 		}
 	}
 	return next
+}
+
+// densify makes the table that is quicker than to look for a class in a long
+// row, unless it is much larger than the rows or very large.
+func (b *builder) densify() {
+	a := b.a
+	if uint32(len(a.seconds)) < 16*a.shallow || a.shallow > 1<<13 {
+		return
+	}
+	a.stride = (a.shallow + 63) / 64
+	a.dense = make([]seats, a.shallow*a.stride)
+	for first := range a.shallow {
+		n := a.rows[first]
+		for block := range a.stride {
+			x := &a.dense[first*a.stride+block]
+			for x.before = n; n < a.rows[first+1] && uint32(a.seconds[n]>>6) == block; n++ {
+				x.taken |= 1 << (a.seconds[n] & 63)
+			}
+		}
+	}
 }
 
 // An outlook is what lies ahead of a state: of the told patterns, in which ways

@@ -70,7 +70,7 @@ func (m *Model) pull(ctx context.Context, name string, progress func(Progress)) 
 		if step.Status == "success" {
 			over = true
 			m.mu.Lock()
-			delete(m.facts, name)
+			clear(m.facts) // which may know it by several names
 			m.mu.Unlock()
 			return nil
 		}

@@ -248,9 +248,8 @@ func nothingIsLeftOut(t *testing.T, base string) {
 			all = append(all, chat.TextMessage(chat.System, "你是助手。"))
 		}
 		for n := range 1 + i%5 {
-			all = append(all, chat.TextMessage([]chat.Role{chat.User, chat.Assistant}[n%2], strings.Repeat("你好，世界。", 1+(i*7+n*3)%13)))
+			all = append(all, chat.TextMessage([]chat.Role{chat.User, chat.Assistant}[n%2], strings.Repeat("你好，世界。", 1+(i*7+n*5)%17)))
 		}
-		// The last conversations are made to end close to the window.
 		req.Messages = append(all, chat.TextMessage(chat.User, strings.Repeat("问", 1+i*3)))
 		return req
 	}
@@ -277,6 +276,26 @@ func nothingIsLeftOut(t *testing.T, base string) {
 		}
 	}
 	t.Logf("%d of %d conversations fitted; tokens %v", fits, n, tokens)
+
+	// This is what all of it is for: asked as its manual says, the server
+	// answers to a part of the messages as if all were well.
+	for i := range n {
+		if tokens[i] <= window {
+			continue
+		}
+		all, err := messages(conversation(i).Messages, facts{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := whole[line](t.Context(), small, http.MethodPost, "/api/chat", "bendi-demo", map[string]any{
+			"model": "bendi-demo", "messages": all, "stream": false, "options": map[string]any{"num_ctx": window, "num_predict": 2},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("of the %d tokens of conversation %d the server read %d, and said %q", tokens[i], i, answer.PromptEvalCount, answer.DoneReason)
+		break
+	}
 
 	// An answer that could go on for ever ends where the window does.
 	req := conversation(1)
@@ -419,7 +438,8 @@ func record(t *testing.T, base string) {
 	}
 }
 
-// slim takes from an answer of /api/show what nobody reads and is long.
+// slim takes from an answer of /api/show what nobody reads and is long, or is
+// of the machine that it was recorded on.
 func slim(t *testing.T, body []byte) []byte {
 	all, err := members(body)
 	if err != nil {
@@ -428,7 +448,7 @@ func slim(t *testing.T, body []byte) []byte {
 	var kept []member
 	for _, m := range all {
 		switch m.name {
-		case "tensors", "modelfile", "license", "modified_at":
+		case "tensors", "modelfile", "license", "modified_at", "details":
 		default:
 			kept = append(kept, m)
 		}

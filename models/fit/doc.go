@@ -2,8 +2,10 @@
 // whether the machine has it.
 //
 // [Measure] reads the header of a GGUF file and adds up what llama.cpp will
-// allocate for it: weights, KV cache, the buffers of a computation, and what
-// the process itself takes, each in the machine's memory or on GPUs.
+// allocate for it: weights, KV cache, the buffers of a computation, the context
+// that embeddings are computed in, and what the process itself takes, each in
+// the machine's memory or on GPUs. A model that was made for embeddings has no
+// conversations, and its inputs count with their full length.
 // [Look] reads what is free there: from /proc and the control group, and of
 // NVIDIA's GPUs from nvidia-smi, which is the only process the package starts.
 // [Check] compares the two and, where a model does not fit, says with which

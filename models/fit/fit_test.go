@@ -193,6 +193,20 @@ func TestMeasure(t *testing.T) {
 			d.more = []gguf.KeyValue{{Key: "qwen2.attention.key_length_mla", Value: uint32(64)}}
 			return d
 		}(), 0, func(*Plan) {}, host(embedding+24*layer, 65536*perCell)},
+		{"made for embeddings", func() draft {
+			d := qwen
+			d.more = []gguf.KeyValue{{Key: "qwen2.pooling_type", Value: uint32(3)}}
+			return d
+		}(), 0, func(*Plan) {}, func(e Estimate) bool { // 4096 tokens, and no conversations
+			return e.Host.Cache == 0 && e.Host.Compute == 0 && e.Cells == 4096 && e.Host.Embed > 4096*perCell*2 && e.Host.Embed < 8192*perCell*2
+		}},
+		{"an encoder", func() draft {
+			d := qwen
+			d.more = []gguf.KeyValue{{Key: "qwen2.attention.causal", Value: false}}
+			return d
+		}(), 1, func(*Plan) {}, func(e Estimate) bool { // computes all 4096 tokens at once
+			return e.GPU.Cache == 0 && e.GPU.Embed > 4096*perCell*2+4096*4096*2 && e.Host.Embed < 32<<20
+		}},
 		{"heads by default", func() draft {
 			d := qwen
 			d.headLen, d.kvHeads = 0, 0
