@@ -34,11 +34,10 @@ func newCache(size int) *cache {
 func (c *cache) key(era uint64, f *field, history bool) cacheKey {
 	h := sha256.New()
 	head := append(c.secret[:], byte(f.kind), byte(len(f.texts)), 0)
-	if history {
-		head[len(head)-1] = 1
-	}
-	if f.place.what == messageData {
-		head[len(head)-1] |= 2
+	for i, is := range []bool{history, f.place.what == messageData, f.place.isSchema()} {
+		if is {
+			head[len(head)-1] |= 1 << i
+		}
 	}
 	h.Write(binary.LittleEndian.AppendUint64(head, era))
 	var b [1024]byte // a string is not written without a copy
@@ -66,7 +65,14 @@ func (c *cache) get(k cacheKey) *report {
 	return r
 }
 
+// mostCached is how many outcomes a report may have that is remembered. Who has
+// more than that found is not in a conversation.
+const mostCached = 256
+
 func (c *cache) add(k cacheKey, r *report) {
+	if len(r.outcomes) > mostCached {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.put(k, r)

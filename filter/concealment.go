@@ -83,9 +83,9 @@ func (k *concealment) texts(f *field) (texts []string, rewritten bool) {
 		e.stages = append(e.stages, stage{Finder: k.memory, source: remembered})
 	}
 	text := f.text()
-	var gaps []gap
+	var gaps gaps
 	if f.kind == jsonField {
-		e.json = newLexer(f.place.what != toolParameters && f.place.what != formatSchema)
+		e.json = newLexer(!f.place.isSchema())
 		if f.place.what == messageData {
 			text, gaps = withoutPayload(text)
 		}
@@ -94,11 +94,7 @@ func (k *concealment) texts(f *field) (texts []string, rewritten bool) {
 	if len(cuts) == 0 {
 		return f.texts, false
 	}
-	for _, g := range gaps {
-		for i := range cuts {
-			cuts[i].start, cuts[i].end = g.move(cuts[i].start), g.move(cuts[i].end)
-		}
-	}
+	gaps.moveAll(cuts)
 	return apply(f.texts, cuts), true
 }
 
@@ -232,7 +228,7 @@ const maxTokenSize = 64
 type memory struct {
 	read   int
 	first  [1 << 16 / 64]uint64 // has a bit for the first two bytes of each
-	values map[uint16][]string
+	sizes  map[uint16][]int     // by those: the lengths that there are
 	types  map[string]pii.Type
 }
 
@@ -241,14 +237,16 @@ type memory struct {
 const leastRemembered = 5
 
 func newMemory(values map[string]pii.Type) *memory {
-	m := &memory{values: make(map[uint16][]string), types: values}
-	for _, s := range slices.Sorted(maps.Keys(values)) {
+	m := &memory{sizes: make(map[uint16][]int), types: values}
+	for s := range values {
 		if len(s) < leastRemembered {
 			continue
 		}
 		k := uint16(s[0])<<8 | uint16(s[1])
 		m.first[k>>6] |= 1 << (k & 63)
-		m.values[k] = append(m.values[k], s)
+		if !slices.Contains(m.sizes[k], len(s)) {
+			m.sizes[k] = append(m.sizes[k], len(s))
+		}
 	}
 	return m
 }
@@ -259,10 +257,16 @@ func (m *memory) Scan(found []find.Span, piece string, _ bool) ([]find.Span, int
 		if m.first[k>>6]&(1<<(k&63)) == 0 {
 			continue
 		}
-		for _, s := range m.values[k] {
-			end := i + len(s)
-			if strings.HasPrefix(piece[i:], s) && !goesOn(piece, i) && !goesOn(piece, end) {
-				found = append(found, find.Span{Start: m.read + i, End: m.read + end, Rule: int(m.types[s])})
+		if goesOn(piece, i) {
+			continue
+		}
+		for _, n := range m.sizes[k] {
+			end := i + n
+			if end > len(piece) || goesOn(piece, end) {
+				continue
+			}
+			if t, is := m.types[piece[i:end]]; is {
+				found = append(found, find.Span{Start: m.read + i, End: m.read + end, Rule: int(t)})
 			}
 		}
 	}

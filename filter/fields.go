@@ -128,6 +128,9 @@ func (p place) path(parts int) string {
 	return "" // a key that the client made up
 }
 
+// isSchema reports whether the field is JSON that describes JSON.
+func (p place) isSchema() bool { return p.what == toolParameters || p.what == formatSchema }
+
 // known reports whether a key looks like one of a protocol, rather than words.
 func known(key string) bool {
 	return len(key) <= 40 && strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""

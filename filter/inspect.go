@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -18,8 +20,7 @@ var clean = new(report)
 // inspect looks through a field of a request.
 func (p *plan) inspect(f *field, history bool) *report {
 	r := new(report)
-	schema := f.place.what == toolParameters || f.place.what == formatSchema
-	b := &bench{plan: p, direction: Request, lenient: f.kind == idField || schema}
+	b := &bench{plan: p, direction: Request, lenient: f.kind == idField || f.place.isSchema()}
 	if history {
 		b.bound = p.policy.History
 	}
@@ -28,9 +29,9 @@ func (p *plan) inspect(f *field, history bool) *report {
 	e.cuts = &r.cuts
 	e.rigid = f.kind == nameField || f.kind == idField
 	text := f.text()
-	var gaps []gap
+	var gaps gaps
 	if f.kind == jsonField {
-		e.json = newLexer(!schema)
+		e.json = newLexer(!f.place.isSchema())
 		if f.place.what == messageData {
 			text, gaps = withoutPayload(text)
 		}
@@ -48,17 +49,11 @@ func (p *plan) inspect(f *field, history bool) *report {
 	if len(r.outcomes) == 0 {
 		return clean
 	}
-	for i := range gaps { // in their order: each moves what lies behind it
-		g := &gaps[i]
-		for j := range r.outcomes {
-			o := &r.outcomes[j]
-			o.start, o.end = g.move(o.start), g.move(o.end)
-		}
-		for j := range r.cuts {
-			c := &r.cuts[j]
-			c.start, c.end = g.move(c.start), g.move(c.end)
-		}
+	for i := range r.outcomes {
+		o := &r.outcomes[i]
+		o.start, o.end = gaps.move(o.start), gaps.move(o.end)
 	}
+	gaps.moveAll(r.cuts)
 	r.blocked = r.blocked || e.blocked
 	return r
 }
@@ -71,8 +66,8 @@ func (f *field) text() string {
 	return strings.Join(f.texts, "")
 }
 
-// apply makes the cuts of a report in a field's texts. What a cut over several
-// of them puts in goes into the first.
+// apply makes cuts, which are in order, in a field's texts. What a cut over
+// several of them puts in goes into the first.
 func apply(texts []string, cuts []cut) []string {
 	out := make([]string, len(texts))
 	at := 0 // where the text begins in all of them
@@ -80,15 +75,16 @@ func apply(texts []string, cuts []cut) []string {
 		end := at + len(text)
 		var b strings.Builder
 		pos := at
-		for _, c := range cuts {
-			if c.end <= at || c.start >= end {
-				continue
-			}
+		for len(cuts) > 0 && cuts[0].start < end {
+			c := cuts[0]
 			if c.start >= at {
 				b.WriteString(text[pos-at : c.start-at])
 				b.WriteString(c.put)
 			}
-			pos = min(c.end, end)
+			if pos = min(c.end, end); c.end > end {
+				break // it goes on in the next
+			}
+			cuts = cuts[1:]
 		}
 		b.WriteString(text[pos-at:])
 		out[i] = b.String()
@@ -97,24 +93,38 @@ func apply(texts []string, cuts []cut) []string {
 	return out
 }
 
-// A gap is a stretch of a text that nobody looks through.
-type gap struct{ at, size int } // at is an offset in the text with the gaps before it
+// Gaps are the stretches of a text that were taken out of it, in order.
+type gaps []gap
 
-func (g gap) move(offset int) int {
-	if offset > g.at {
-		return offset + g.size
+type gap struct {
+	at   int // where it was, in the text that is left
+	size int // of it and all before it
+}
+
+// move returns where an offset of the text that is left was before.
+func (g gaps) move(offset int) int {
+	i, _ := slices.BinarySearchFunc(g, offset, func(g gap, offset int) int { return cmp.Compare(g.at, offset) })
+	if i == 0 {
+		return offset
 	}
-	return offset
+	return offset + g[i-1].size
+}
+
+func (g gaps) moveAll(cuts []cut) {
+	for i := range cuts {
+		c := &cuts[i]
+		c.start, c.end = g.move(c.start), g.move(c.end)
+	}
 }
 
 // withoutPayload takes what is encoded in base64 out of a part of a message:
 // images, sound and files, of which nobody reads the letters. What only claims
 // to be encoded stays.
-func withoutPayload(raw string) (string, []gap) {
+func withoutPayload(raw string) (string, gaps) {
 	const least = 256 // bytes that are worth it
-	var gaps []gap
+	var gaps gaps
 	var b strings.Builder
-	from := 0
+	from, taken := 0, 0
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '"' {
 			continue
@@ -137,7 +147,8 @@ func withoutPayload(raw string) (string, []gap) {
 		}
 		if end-start >= least && isBase64(raw[start:end]) {
 			b.WriteString(raw[from:start])
-			gaps = append(gaps, gap{start, end - start})
+			taken += end - start
+			gaps = append(gaps, gap{b.Len(), taken})
 			from = end
 		}
 		i = end

@@ -37,15 +37,17 @@ func (g *Guarded) screening(id, principal, model string) *screening {
 // on. Rewritten says that this is not as they are.
 func (s *screening) look(f field, history bool) (texts []string, rewritten bool) {
 	r := s.guard.inspect(s.era, &f, history)
-	for _, o := range r.outcomes {
-		part, start := 0, o.start
-		for part < len(f.texts)-1 && start >= len(f.texts[part]) {
-			start -= len(f.texts[part])
-			part++
+	if len(r.outcomes) > 0 {
+		text, starts := f.text(), f.starts()
+		for _, o := range r.outcomes {
+			part, is := slices.BinarySearch(starts, o.start)
+			if !is {
+				part--
+			}
+			at := f.place
+			at.j += part
+			s.note(o, at.path(f.place.n), o.start-starts[part], f.read(text, o.start, o.end), history)
 		}
-		at := f.place
-		at.j += part
-		s.note(o, at.path(f.place.n), start, f.slice(o.start, o.end), history)
 	}
 	if len(r.cuts) == 0 || r.blocked {
 		return f.texts, false
@@ -53,9 +55,18 @@ func (s *screening) look(f field, history bool) (texts []string, rewritten bool)
 	return apply(f.texts, r.cuts), true
 }
 
-// slice returns a stretch of a field's texts, as it is read.
-func (f *field) slice(start, end int) string {
-	text := f.text()
+// starts returns where each of the field's texts begins in all of them. Of those
+// that are empty the last counts.
+func (f *field) starts() []int {
+	starts := make([]int, len(f.texts))
+	for i, text := range f.texts[:len(f.texts)-1] {
+		starts[i+1] = starts[i] + len(text)
+	}
+	return starts
+}
+
+// read returns a stretch of a field's text as it is read.
+func (f *field) read(text string, start, end int) string {
 	text = text[min(start, len(text)):min(end, len(text))]
 	if f.kind == jsonField && strings.IndexByte(text, '\\') >= 0 {
 		text = strings.Trim(unescaped([]byte(`"`+text+`"`)), `"`)
@@ -164,17 +175,18 @@ func (m *seams) look(s *screening) {
 	for i := 0; i+1 < len(m.texts); {
 		// From the end of a message over short ones to the beginning of the
 		// next long one.
-		joined := tailOf(m.texts[i], seamReach)
-		ends := []int{len(joined)}
+		var joined strings.Builder
+		joined.WriteString(tailOf(m.texts[i], seamReach))
+		ends := []int{joined.Len()}
 		j := i + 1
 		for ; j < len(m.texts); j++ {
-			joined += headOf(m.texts[j], seamReach)
-			ends = append(ends, len(joined))
+			joined.WriteString(headOf(m.texts[j], seamReach))
+			ends = append(ends, joined.Len())
 			if len(m.texts[j]) > seamReach {
 				break
 			}
 		}
-		m.pass(s, i, joined, ends)
+		m.pass(s, i, joined.String(), ends)
 		i = max(j, i+1)
 	}
 }
