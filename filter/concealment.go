@@ -226,10 +226,10 @@ const maxTokenSize = 64
 // memory finds values again that were found somewhere in the request, in a text
 // that comes in one piece.
 type memory struct {
-	read   int
-	first  [1 << 16 / 64]uint64 // has a bit for the first two bytes of each
-	sizes  map[uint16][]int     // by those: the lengths that there are
-	types  map[string]pii.Type
+	read  int
+	first [1 << 16 / 64]uint64 // has a bit for the first two bytes of each
+	sizes map[uint16][]int     // by those: the lengths that there are
+	types map[string]pii.Type
 }
 
 // leastRemembered is the length of the shortest value that is looked for

@@ -69,6 +69,12 @@ const (
 	proseSeg // what is no JSON
 )
 
+// Bounds of what is kept of JSON.
+const (
+	mostBare = 64     // bytes of a number; what is longer stays what it is
+	mostOpen = 10_000 // objects and arrays within each other; what goes deeper is no JSON
+)
+
 func newLexer(bare bool) *lexer { return &lexer{bare: bare, bareAt: -1} }
 
 // read returns what the next piece shows.
@@ -148,16 +154,19 @@ func (l *lexer) step(c byte) {
 			l.show(c, stringSeg)
 		}
 	case inBare:
+		if l.bareAt >= 0 && l.seen-l.bareAt >= mostBare {
+			l.segs[len(l.segs)-1].kind, l.kind, l.bareAt = structure, structure, -1
+		}
 		switch {
 		case strings.IndexByte(" \t\r\n,]}:", c) >= 0 && (l.literal == "" || l.literal == "#"):
 			l.bareAt = -1
 			l.after()
 			l.step(c)
 		case l.literal == "#" && strings.IndexByte("0123456789+-.eE", c) >= 0:
-			l.show(c, bareSeg)
+			l.show(c, l.kind)
 		case l.literal != "" && l.literal[0] == c:
 			l.literal = l.literal[1:]
-			l.show(c, bareSeg)
+			l.show(c, l.kind)
 		default:
 			l.breakOff()
 			l.step(c)
@@ -181,6 +190,10 @@ func (l *lexer) structure(c byte) {
 	case c == '"' && (value || l.state == wantKey || l.state == wantFirstKey):
 		l.key = !value
 		l.state = inString
+	case (c == '{' || c == '[') && len(l.stack) == mostOpen:
+		l.breakOff()
+		l.step(c)
+		return
 	case c == '{' && value:
 		l.stack = append(l.stack, c)
 		l.state = wantFirstKey

@@ -40,10 +40,8 @@ func (s *screening) look(f field, history bool) (texts []string, rewritten bool)
 	if len(r.outcomes) > 0 {
 		text, starts := f.text(), f.starts()
 		for _, o := range r.outcomes {
-			part, is := slices.BinarySearch(starts, o.start)
-			if !is {
-				part--
-			}
+			part, _ := slices.BinarySearch(starts, o.start+1)
+			part-- // the last that begins at the start or before it
 			at := f.place
 			at.j += part
 			s.note(o, at.path(f.place.n), o.start-starts[part], f.read(text, o.start, o.end), history)
@@ -55,8 +53,7 @@ func (s *screening) look(f field, history bool) (texts []string, rewritten bool)
 	return apply(f.texts, r.cuts), true
 }
 
-// starts returns where each of the field's texts begins in all of them. Of those
-// that are empty the last counts.
+// starts returns where each of the field's texts begins in all of them.
 func (f *field) starts() []int {
 	starts := make([]int, len(f.texts))
 	for i, text := range f.texts[:len(f.texts)-1] {

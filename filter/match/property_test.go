@@ -409,6 +409,42 @@ func TestCloudflare(t *testing.T) {
 	}
 }
 
+// Where nearly every pair of runes begins a word, pairs are found in another
+// way, and nothing else is different.
+func TestDense(t *testing.T) {
+	letters := strings.Split("甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉", "")
+	r := rand.New(rand.NewPCG(1, 9))
+	var list []string
+	for len(list) < 3000 {
+		list = append(list, randomText(r, letters, 2+r.IntN(3)))
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	a := compile(t, Default, words(list...)...)
+	if a.stride == 0 {
+		t.Fatalf("%d words of %d letters do not make a dense table", len(list), len(letters))
+	}
+	text := randomText(r, letters, 3000)
+	var want []find.Span
+	for i, w := range list {
+		for at := 0; ; at++ {
+			n := strings.Index(text[at:], w)
+			if n < 0 {
+				break
+			}
+			at += n
+			want = append(want, find.Span{Start: at, End: at + len(w), Rule: i})
+		}
+	}
+	sortSpans(want)
+	if got := cut(t, a.Scanner(), text, nil); !slices.Equal(got, want) {
+		t.Errorf("%d spans in the whole, want %d", len(got), len(want))
+	}
+	if got := cut(t, a.Scanner(), text, randomCuts(r, text)); !slices.Equal(got, want) {
+		t.Errorf("%d spans in pieces, want %d", len(got), len(want))
+	}
+}
+
 // A stream costs no garbage once its scanner has met a few words.
 func TestNoGarbage(t *testing.T) {
 	for p := Default; p <= Sound; p++ {
