@@ -2,9 +2,9 @@ package filter
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"bendi/chat"
 )
@@ -28,7 +28,7 @@ type answer struct {
 	backend string     // to be told with the first event
 	request tally      // likewise
 	usage   chat.Usage // of what was seen, in case that nobody tells
-	tokens  *editor    // looks through single tokens; made when there are some
+	tokens  *editor    // looks through likely tokens; made when there are some
 	gone    bool       // the client has left
 }
 
@@ -39,31 +39,33 @@ type choice struct {
 	content   *strand
 	refusal   *strand
 	calls     []*call
+	args      *strand // of the call that was written to last
 
 	tally    tally
 	logs     []logs
+	tokens   *editor      // looks through the tokens that log probabilities name; made when there are some
 	queue    []chat.Event // what waits for the end of the choice
+	queued   int          // about how many bytes that is
 	labelled bool
-	spoke    bool            // some of its content is out, or in the queue
-	over     bool            // its model has ended it
-	ended    bool            // the client was told of the end
-	said     strings.Builder // for a second opinion
+	spoke    bool // some of its content is out, or in the queue
+	over     bool // its model has ended it
+	ended    bool // the client was told of the end
+	said     said // for a second opinion
 }
 
 // A call is a tool call that a choice makes.
 type call struct {
-	name string
-	args *strand
+	id, name string
+	args     *strand
 }
 
-// logs are log probabilities that wait until the text they belong to is out.
-type logs struct {
-	reasoning, content, refusal int // bytes of each that have to be
-	tokens                      []chat.TokenLogProbs
-}
+// Bounds of what a backend can make us keep.
+const (
+	mostCalls = 1024
+	mostName  = 1024 // bytes of a call's name, and of its id
 
-// mostCalls bounds what a backend can make us keep.
-const mostCalls = 1024
+	mostQueued = 64 << 20 // bytes of a choice that waits for its end
+)
 
 func (a *answer) choice(i int) *choice {
 	for len(a.choices) <= i {
@@ -85,7 +87,7 @@ func (a *answer) strand(c *choice, path string, json bool) *strand {
 	if json {
 		s.json = newLexer(path != contentPath)
 	}
-	if a.asks(SentenceOpinion) && (path == contentPath || path == reasoningPath) {
+	if a.asks(SentenceOpinion) {
 		var said strings.Builder
 		s.gate = &gate{}
 		s.gate.ask = func(sentence string) bool {
@@ -165,6 +167,9 @@ func (a *answer) take(ev chat.Event) error {
 	if !silent(&out) || silent(&ev) && ev.Finish == "" && ev.Usage == nil {
 		a.send(c, out)
 	}
+	if c.queued > mostQueued {
+		return chat.Errorf(chat.BadBackend, "The answer was broken off: the content filter keeps it until its end, and it grew beyond %d MB. Ask for a shorter one.", mostQueued>>20)
+	}
 	switch {
 	case blocked:
 		a.end(c, true, "", ev.Usage)
@@ -207,12 +212,11 @@ func (a *answer) tool(c *choice, d *chat.ToolCallDelta, blocked *bool, restored 
 		c.calls[d.Index] = cl
 	}
 	path := "tool_calls[" + strconv.Itoa(d.Index) + "]"
-	if d.ID != "" && !*blocked {
-		*blocked = a.name(c, path+".id", d.ID, true)
+	if err := a.name(c, path+".id", &cl.id, d.ID, true, blocked); err != nil {
+		return nil, err
 	}
-	if d.Name != "" && !*blocked {
-		cl.name += d.Name
-		*blocked = a.name(c, path+".function.name", cl.name, false)
+	if err := a.name(c, path+".function.name", &cl.name, d.Name, false, blocked); err != nil {
+		return nil, err
 	}
 	if *blocked {
 		return nil, nil
@@ -223,6 +227,7 @@ func (a *answer) tool(c *choice, d *chat.ToolCallDelta, blocked *bool, restored 
 	if cl.args == nil {
 		cl.args = a.strand(c, path+".function.arguments", true)
 	}
+	c.args = cl.args
 	cl.args.spare(restored, at, len(d.Arguments))
 	args := cl.args.write(d.Arguments, false)
 	*blocked = cl.args.blocked
@@ -235,15 +240,22 @@ func (a *answer) tool(c *choice, d *chat.ToolCallDelta, blocked *bool, restored 
 	return &chat.ToolCallDelta{Index: d.Index, ID: d.ID, Name: d.Name, Arguments: args}, nil
 }
 
-// name looks through a name, which cannot be rewritten, and reports whether it
-// blocks.
-func (a *answer) name(c *choice, path, text string, id bool) bool {
+// name adds a piece to a name, which cannot be rewritten, and looks through it.
+// It comes in one piece, or some backends repeat it.
+func (a *answer) name(c *choice, path string, name *string, piece string, id bool, blocked *bool) error {
+	if *blocked || piece == "" || piece == *name {
+		return nil
+	}
+	if *name += piece; len(*name) > mostName {
+		return chat.Errorf(chat.BadBackend, "The backend sent a tool call whose id or name has %d bytes; at most %d are taken.", len(*name), mostName)
+	}
 	b := a.bench(c, path)
 	b.lenient = id
 	e := a.plan.editor(b)
 	e.rigid = true
-	e.write(text, true)
-	return e.blocked
+	e.write(*name, true)
+	*blocked = e.blocked
+	return nil
 }
 
 // silent reports whether an event says nothing, its end and the usage apart.
@@ -271,7 +283,7 @@ func (c *choice) altered() bool {
 			return true
 		}
 	}
-	return false
+	return c.tokens != nil && c.tokens.altered
 }
 
 // strands yields the texts of c, in the order that clients expect them in.
@@ -298,6 +310,9 @@ func (c *choice) strands(yield func(*strand, func(*chat.Event, string)) bool) {
 
 // end ends a choice: what is held goes out, then the end.
 func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Usage) {
+	if c.tokens != nil {
+		c.tokens.write("", true)
+	}
 	for s, put := range c.strands {
 		if s.blocked {
 			continue
@@ -309,6 +324,11 @@ func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Us
 			a.send(c, out)
 		}
 		blocked = blocked || s.blocked
+	}
+	if out := (chat.Event{Choice: c.index}); len(c.logs) > 0 && !blocked {
+		if a.logs(c, &out); !silent(&out) {
+			a.send(c, out)
+		}
 	}
 	switch {
 	case blocked:
@@ -345,13 +365,39 @@ func (a *answer) send(c *choice, ev chat.Event) {
 		c.labelled = true
 	}
 	if a.asks(FullOpinion) || a.asks(Observe) {
-		c.said.WriteString(ev.Text)
+		c.said.add(&ev)
 	}
 	if a.full {
-		c.queue = append(c.queue, ev)
+		c.keep(ev)
 		return
 	}
 	a.emit(ev)
+}
+
+// keep queues an event. Pieces of one text become one.
+func (c *choice) keep(ev chat.Event) {
+	size := len(ev.Text) + len(ev.Reasoning)
+	if n := len(c.queue); n > 0 && isPlain(&ev) {
+		was := &c.queue[n-1]
+		sum := len(was.Text) + len(was.Reasoning) + size
+		if isPlain(was) && sum <= 1024 && (sum == len(was.Text)+len(ev.Text) || sum == len(was.Reasoning)+len(ev.Reasoning)) {
+			was.Text += ev.Text
+			was.Reasoning += ev.Reasoning
+			c.queued += size
+			return
+		}
+	}
+	if ev.ToolCall != nil {
+		size += len(ev.ToolCall.Arguments)
+	}
+	c.queue = append(c.queue, ev)
+	c.queued += size + len(ev.Refusal) + int(unsafe.Sizeof(ev))*(1+len(ev.LogProbs))
+}
+
+// isPlain reports whether an event has nothing but content and reasoning.
+func isPlain(ev *chat.Event) bool {
+	return ev.Refusal == "" && ev.ToolCall == nil && ev.LogProbs == nil && ev.Finish == "" && ev.Usage == nil && ev.Filtered == nil &&
+		ev.AIGC == nil && ev.Restored == nil && ev.Backend == ""
 }
 
 // emit passes an event on. The first tells who answers, and what was found in
@@ -380,67 +426,4 @@ func (a *answer) emit(ev chat.Event) {
 		ev.AIGC = a.policy.Label.mark(a.about.id)
 	}
 	a.gone = !a.yield(ev, nil)
-}
-
-// logs sets the log probabilities that ev is to carry: those of what is out
-// with it. Of a choice that was rewritten nothing is told any more: they would
-// tell what it said. Nor are likely tokens that would be rewritten themselves.
-func (a *answer) logs(c *choice, ev *chat.Event) {
-	if c.altered() {
-		c.logs, ev.LogProbs = nil, nil
-		return
-	}
-	if len(ev.LogProbs) > 0 {
-		l := logs{tokens: a.decent(ev.LogProbs)}
-		l.reasoning, l.content, l.refusal = c.reasoning.taken(), c.content.taken(), c.refusal.taken()
-		c.logs = append(c.logs, l)
-	}
-	ev.LogProbs = nil
-	n := 0
-	for _, l := range c.logs {
-		if l.reasoning > c.reasoning.gone() || l.content > c.content.gone() || l.refusal > c.refusal.gone() {
-			break
-		}
-		ev.LogProbs = append(ev.LogProbs, l.tokens...)
-		n++
-	}
-	c.logs = c.logs[:copy(c.logs, c.logs[n:])]
-}
-
-func (s *strand) taken() int {
-	if s == nil {
-		return 0
-	}
-	return s.in
-}
-
-func (s *strand) gone() int {
-	if s == nil {
-		return 0
-	}
-	return s.out
-}
-
-// decent returns tokens without the alternatives that the policy would not let
-// through.
-func (a *answer) decent(tokens []chat.TokenLogProbs) []chat.TokenLogProbs {
-	if a.tokens == nil {
-		a.tokens = a.plan.editor(&bench{plan: a.plan, direction: Answer, tell: func(outcome, []byte) {}})
-	}
-	copied := false
-	for i := range tokens {
-		top := slices.Clone(tokens[i].Top)
-		top = slices.DeleteFunc(top, func(t chat.TokenLogProb) bool {
-			a.tokens.reset()
-			a.tokens.write(t.Token, true)
-			return a.tokens.altered
-		})
-		if len(top) < len(tokens[i].Top) {
-			if !copied {
-				tokens, copied = slices.Clone(tokens), true
-			}
-			tokens[i].Top = top
-		}
-	}
-	return tokens
 }

@@ -57,7 +57,7 @@ type ConcealOptions struct {
 	Scope func(*chat.Request) string
 
 	AnyCase bool // a model may write a token in other letters, and its value is still put back
-	NoMedia bool // requests with images, sound or files are refused: nobody looks into those
+	NoMedia bool // requests with images, sound or files are refused: nobody looks into those, but for files that are texts
 
 	Observe func(Finding) // told of each value, from several goroutines at once; may be nil
 }
@@ -138,6 +138,7 @@ func (c *Concealed) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.
 			return
 		case len(v.tokens) == 0:
 			for ev, err := range c.model.Chat(ctx, own) {
+				ev.Restored = nil // nobody else may say so
 				if !yield(ev, err) {
 					return
 				}

@@ -84,13 +84,21 @@ func (k *concealment) texts(f *field) (texts []string, rewritten bool) {
 	}
 	text := f.text()
 	var gaps gaps
+	var files []file
 	if f.kind == jsonField {
 		e.json = newLexer(!f.place.isSchema())
 		if f.place.what == messageData {
-			text, gaps = withoutPayload(text)
+			text, gaps, files = withoutPayload(text)
 		}
 	}
 	e.write(text, true)
+	for _, file := range files {
+		k.scanner.Reset()
+		spans, _ := k.scanner.Scan(nil, file.text, true)
+		for _, sp := range spans {
+			k.refuse(pii.Type(sp.Rule).String(), f.place.path(f.place.n))
+		}
+	}
 	if len(cuts) == 0 {
 		return f.texts, false
 	}

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"bendi/filter/find"
 )
@@ -36,27 +34,30 @@ func (p *plan) decode(text string, tell func(o outcome)) {
 		if left -= len(hidden); hidden == "" || left < 0 {
 			continue
 		}
-		var told []int32
-		b := &bench{plan: p, direction: Request, peek: true}
-		b.tell = func(o outcome, _ []byte) {
-			for _, r := range told {
-				if r == o.rule {
-					return
-				}
-			}
-			told = append(told, o.rule)
-			e := &p.sides[Request].entries[o.rule]
-			o.action = min(e.action, e.forms[find.Loose], e.forms[o.form])
-			if o.action.changes() {
-				o.action = p.policy.across()
-			}
-			o.form, o.across, o.start, o.end = find.Loose, true, at[0], at[1]
-			if o.action != None {
-				tell(o)
-			}
-		}
-		p.editor(b).write(hidden, true)
+		p.look(hidden, find.Loose, at[0], at[1], tell)
 	}
+}
+
+// look tells of what is found in a text that another hides in a stretch, once
+// for each rule. It takes a form to find it, and it cannot be rewritten.
+func (p *plan) look(hidden string, form find.Form, start, end int, tell func(o outcome)) {
+	told := map[int32]bool{}
+	b := &bench{plan: p, direction: Request, peek: true}
+	b.tell = func(o outcome, _ []byte) {
+		if told[o.rule] {
+			return
+		}
+		told[o.rule] = true
+		e := &p.sides[Request].entries[o.rule]
+		if o.action = min(e.action, e.forms[form], e.forms[o.form]); o.action.changes() {
+			o.action = p.policy.across()
+		}
+		o.form, o.across, o.start, o.end = max(o.form, form), true, start, end
+		if o.action != None {
+			tell(o)
+		}
+	}
+	p.editor(b).write(hidden, true)
 }
 
 // decoded returns the text of an encoded stretch, or "" where it is none.
@@ -70,11 +71,10 @@ func decoded(s string) string {
 	case '&':
 		text = html.UnescapeString(s)
 	default:
-		s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
-		raw, _ := base64.RawStdEncoding.DecodeString(s)
+		raw, _ := base64.RawStdEncoding.DecodeString(fromURL.Replace(strings.TrimRight(s, "=")))
 		text = string(raw)
 	}
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }) {
+	if !isText([]byte(text)) {
 		return ""
 	}
 	return text

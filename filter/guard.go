@@ -128,7 +128,11 @@ func (g *Guarded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Ev
 				break
 			}
 		}
-		if a.idle() {
+		switch {
+		case a.gone:
+		case a.left > 0:
+			yield(chat.Event{}, chat.Errorf(chat.BadBackend, "The backend ended its answer without an end of %d of the %d choices.", a.left, max(req.N, 1)))
+		case a.idle():
 			a.usage.Partial = true
 			a.emit(chat.Event{Usage: &a.usage})
 		}

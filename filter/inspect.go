@@ -1,9 +1,9 @@
 package filter
 
 import (
-	"cmp"
-	"slices"
 	"strings"
+
+	"bendi/filter/find"
 )
 
 // A report is what a plan makes of a field. It holds nothing of the text, so
@@ -30,30 +30,35 @@ func (p *plan) inspect(f *field, history bool) *report {
 	e.rigid = f.kind == nameField || f.kind == idField
 	text := f.text()
 	var gaps gaps
+	var files []file
 	if f.kind == jsonField {
 		e.json = newLexer(!f.place.isSchema())
 		if f.place.what == messageData {
-			text, gaps = withoutPayload(text)
+			text, gaps, files = withoutPayload(text)
 		}
 	}
 	e.write(text, true)
-	if p.policy.Strict && f.kind == textField {
-		p.decode(text, func(o outcome) {
-			if b.bound != None {
-				o.action = min(o.action, b.bound)
-			}
-			r.outcomes = append(r.outcomes, o)
-			r.blocked = r.blocked || o.action == Block
-		})
+	hidden := func(o outcome) {
+		if b.bound != None {
+			o.action = min(o.action, b.bound)
+		}
+		r.outcomes = append(r.outcomes, o)
+		r.blocked = r.blocked || o.action == Block
 	}
-	if len(r.outcomes) == 0 {
-		return clean
+	if p.policy.Strict && f.kind == textField {
+		p.decode(text, hidden)
 	}
 	for i := range r.outcomes {
 		o := &r.outcomes[i]
 		o.start, o.end = gaps.move(o.start), gaps.move(o.end)
 	}
 	gaps.moveAll(r.cuts)
+	for _, f := range files {
+		p.look(f.text, find.Plain, f.start, f.end, hidden)
+	}
+	if len(r.outcomes) == 0 {
+		return clean
+	}
 	r.blocked = r.blocked || e.blocked
 	return r
 }
@@ -91,87 +96,4 @@ func apply(texts []string, cuts []cut) []string {
 		at = end
 	}
 	return out
-}
-
-// Gaps are the stretches of a text that were taken out of it, in order.
-type gaps []gap
-
-type gap struct {
-	at   int // where it was, in the text that is left
-	size int // of it and all before it
-}
-
-// move returns where an offset of the text that is left was before.
-func (g gaps) move(offset int) int {
-	i, _ := slices.BinarySearchFunc(g, offset, func(g gap, offset int) int { return cmp.Compare(g.at, offset) })
-	if i == 0 {
-		return offset
-	}
-	return offset + g[i-1].size
-}
-
-func (g gaps) moveAll(cuts []cut) {
-	for i := range cuts {
-		c := &cuts[i]
-		c.start, c.end = g.move(c.start), g.move(c.end)
-	}
-}
-
-// withoutPayload takes what is encoded in base64 out of a part of a message:
-// images, sound and files, of which nobody reads the letters. What only claims
-// to be encoded stays.
-func withoutPayload(raw string) (string, gaps) {
-	const least = 256 // bytes that are worth it
-	var gaps gaps
-	var b strings.Builder
-	from, taken := 0, 0
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '"' {
-			continue
-		}
-		end := i + 1
-		for end < len(raw) && raw[end] != '"' {
-			if raw[end] == '\\' {
-				end++
-			}
-			end++
-		}
-		if end >= len(raw) {
-			break
-		}
-		start := i + 1
-		if s := raw[start:end]; strings.HasPrefix(s, "data:") {
-			if _, after, ok := strings.Cut(s, ";base64,"); ok {
-				start = end - len(after)
-			}
-		}
-		if end-start >= least && isBase64(raw[start:end]) {
-			b.WriteString(raw[from:start])
-			taken += end - start
-			gaps = append(gaps, gap{b.Len(), taken})
-			from = end
-		}
-		i = end
-	}
-	if gaps == nil {
-		return raw, nil
-	}
-	b.WriteString(raw[from:])
-	return b.String(), gaps
-}
-
-// isBase64 reports whether s is one long word of base64. Text of any language
-// has spaces or other letters, and no byte of base64 begins a JSON escape
-// other than that of the slash.
-func isBase64(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '+', c == '/', c == '-', c == '_':
-		case c == '=' && i >= len(s)-2:
-		case c == '\\' && i+1 < len(s) && s[i+1] == '/':
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -29,6 +29,31 @@ func (a *answer) asks(m OpinionMode) bool {
 	return a.guard.Second != nil && a.policy.Second.Answer && a.policy.Second.Mode == m
 }
 
+// said has what a choice has said, as a model is asked about it.
+type said struct{ reasoning, content, refusal, calls strings.Builder }
+
+func (s *said) add(ev *chat.Event) {
+	s.reasoning.WriteString(ev.Reasoning)
+	s.content.WriteString(ev.Text)
+	s.refusal.WriteString(ev.Refusal)
+	if d := ev.ToolCall; d != nil {
+		if d.Name != "" {
+			s.calls.WriteString("\n" + d.Name + " ")
+		}
+		s.calls.WriteString(d.Arguments)
+	}
+}
+
+func (s *said) String() string {
+	var texts []string
+	for _, b := range []*strings.Builder{&s.reasoning, &s.content, &s.refusal, &s.calls} {
+		if text := strings.TrimSpace(b.String()); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "\n\n")
+}
+
 // passes asks about a text of a choice, and reports whether it may go out.
 func (a *answer) passes(c *choice, path, text string) bool {
 	if strings.TrimSpace(text) == "" {

@@ -95,8 +95,8 @@ type Buffer uint8
 
 const (
 	NoBuffer       Buffer = iota // what cannot belong to a finding goes out at once
-	SentenceBuffer               // sentence by sentence
-	FullBuffer                   // all of it, until the end
+	SentenceBuffer               // sentence by sentence, and one of more than 16 KB in parts
+	FullBuffer                   // all of it, until the end; an answer of more than 64 MB fails
 )
 
 // BlockAs says how a client learns that its request was blocked.

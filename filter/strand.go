@@ -17,6 +17,10 @@ type strand struct {
 	in, out int             // bytes that were taken and let go of
 }
 
+// mostSentence bounds what is held for the sake of a sentence, in bytes. What is
+// longer goes in parts.
+const mostSentence = 16 << 10
+
 // A gate lets a text go sentence by sentence.
 type gate struct {
 	held []byte                            // what is filtered, and not the end of a sentence yet
@@ -60,6 +64,9 @@ func (s *strand) sentences(text string, last bool) string {
 	n := len(g.held)
 	if !last {
 		n = sentenceEnd(g.held, from)
+	}
+	if n == 0 && len(g.held) > mostSentence {
+		n = len(g.held)
 	}
 	if n == 0 {
 		return ""

@@ -138,6 +138,7 @@ func (p *program) examine(ctx context.Context) []finding {
 			note("gpu", err, "%s: %s", id, p.say("what it asks for is there", "所要求的 GPU 可用"))
 		}
 	}
+	findings = append(findings, p.checkBackends(ctx, cfg)...)
 	if status, detail := p.checkFilter(cfg); detail != "" {
 		findings = append(findings, finding{"filter", status, detail})
 	}

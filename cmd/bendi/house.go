@@ -36,6 +36,7 @@ type house struct {
 	survey  survey
 	fits    map[string]fit.Estimate // by model id
 	rooms   *residence
+	around  *neighbourhood
 
 	measured *metrics.Gateway
 	library  *library
@@ -130,8 +131,19 @@ func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.
 	h.findings = newFindings(log, h.measured.Filter)
 	h.measured.Filter.InForce(time.Now().Unix(), lib.measured())
 	h.warn(cfg, log)
+	h.around, err = meet(cfg, h.secret, h.local, func(backend string) func(filter.Finding) { return h.findings.observe("backend " + backend) })
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range h.around.deadEnds() {
+		log.Info("egress: " + text)
+	}
 	for _, r := range cfg.Routes {
-		route, err := router.New(h.offers(r.Models), "", r.Aliases)
+		offers, err := h.choices(r, log)
+		if err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.Path, err)
+		}
+		route, err := router.New(offers, "", r.Aliases)
 		if err != nil {
 			return nil, fmt.Errorf("route %s: %w", r.Path, err)
 		}
@@ -144,7 +156,30 @@ func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.
 	return h, nil
 }
 
-// offers returns the models of a route with who serves them.
+// local returns the worker of a model that runs here.
+func (h *house) local(id string) chat.Model {
+	base, _, _ := strings.Cut(id, ":")
+	return h.workers[base]
+}
+
+// choices returns the models of a route with who answers for them.
+func (h *house) choices(r config.Route, log *slog.Logger) ([]router.Offer, error) {
+	var offers []router.Offer
+	for _, m := range r.Models {
+		if h.around.plain(m) {
+			offers = append(offers, h.offers([]string{m.ID})...)
+			continue
+		}
+		pool, err := h.around.pool(r, m, tell(log, r.Path))
+		if err != nil {
+			return nil, err
+		}
+		offers = append(offers, router.Offer{ModelInfo: pool.ModelInfo, Backend: m.ID, Model: pool})
+	}
+	return offers, nil
+}
+
+// offers returns models that run here with who serves them.
 func (h *house) offers(ids []string) []router.Offer {
 	var offers []router.Offer
 	for _, id := range ids {
@@ -162,14 +197,18 @@ func (h *house) offers(ids []string) []router.Offer {
 	return offers
 }
 
-// used returns the ids of the models that a route offers, or that its filter
-// asks, sorted.
+// used returns the ids of the models here that answer for a route, or that its
+// filter asks, sorted.
 func used(cfg *config.Config) []string {
 	ids := make(map[string]bool)
 	for _, r := range cfg.Routes {
-		for _, id := range r.Models {
-			base, _, _ := strings.Cut(id, ":")
-			ids[base] = true
+		for _, m := range r.Models {
+			for _, target := range m.Targets() {
+				if _, _, _, elsewhere := cfg.Backend(target); !elsewhere {
+					base, _, _ := strings.Cut(target, ":")
+					ids[base] = true
+				}
+			}
 		}
 		if second := cfg.Filters[r.Filter].SecondOpinion.Model; second != "" {
 			base, _, _ := strings.Cut(second, ":")
@@ -304,6 +343,9 @@ func (h *house) close() {
 		}
 	}
 	wg.Wait()
+	if h.around != nil {
+		h.around.close()
+	}
 	if h.findings != nil {
 		h.findings.close()
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"bendi/config"
@@ -54,9 +55,13 @@ func (h *house) screen(r config.Route, route *router.Route, log *slog.Logger) (s
 	return screened, judge, nil
 }
 
-// watch keeps the filter up to date until ctx ends: it reads lexicons again
-// that have changed, or when it is asked to.
+// watch keeps up to date what the house knows until ctx ends: it reads lexicons
+// again that have changed, or when it is asked to, and asks backends whether
+// they are there.
 func (h *house) watch(ctx context.Context, ask <-chan os.Signal) {
+	var wg sync.WaitGroup
+	wg.Go(func() { h.around.watch(ctx) })
+	defer wg.Wait()
 	h.library.watch(ctx, ask, func(err error) {
 		h.measured.Filter.Reloaded(err == nil)
 		if err == nil {

@@ -67,13 +67,14 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 			"演示模型只用来验证安装；要得到有用的回答，请在 bendi.yaml 中写上您自己的 GGUF 模型\n          (可从 bendi.example.yaml 改起)"))
 	}
 	p.printFilter(line, cfg, h.library.list())
+	p.printBackends(line, cfg, h.around.deadEnds())
 	label := p.say("routes", "路由")
 	longest := 0
 	for _, r := range cfg.Routes {
 		longest = max(longest, len(r.Path))
 	}
 	for _, r := range cfg.Routes {
-		line(label, "%-*s -> %s  (%s)", longest, r.Path, strings.Join(r.Models, ", "), p.filterText(r.Filter))
+		line(label, "%-*s -> %s", longest, r.Path, p.routeText(cfg, r))
 		label = ""
 	}
 	if len(cfg.Access.Keys) == 0 {

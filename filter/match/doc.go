@@ -34,4 +34,14 @@
 // possible: what it holds back is the longest end of the text that may be the
 // beginning of an occurrence. Nothing depends on how the text was cut up, nor
 // on time.
+//
+// # Rough edges
+//
+// A pattern with noise between a letter and a Han character is read without the
+// noise, as a text is: c++语言 is c语言. Noise at its ends counts only next to
+// letters, and is not found where a Han character follows. A hyphen or colon
+// beside a word goes on with it only if the word is hexadecimal, and words in
+// base64 between + and / are words. A little more than necessary is held back
+// where a pattern begins with noise, within a gap under an allowed pattern, and
+// in Strict and Sound.
 package match

@@ -14,13 +14,21 @@ const (
 	// separate. What it finds, a reader sees.
 	Default Profile = iota
 
-	// Strict also sees through what a reader sees through: repeated runes,
-	// leet, words spelled letter by letter, compatibility forms that stand for
-	// several runes, and lists and markup between Han characters.
+	// Strict also sees through what a reader sees through. It passes over
+	// repetitions (up to 63, and letters only where there are three or all are
+	// doubled, for words have two), over markup, list numbers and character
+	// references, and over gaps between all the letters of a word. It takes
+	// digits and signs among letters for letters, as long as there are more
+	// letters, and forms of several runes for those.
+	//
+	// A pattern's own repetitions and digits have to be there in the text, and
+	// its own gaps may.
 	Strict
 
 	// Sound reads every Han character as the letters of its main reading,
-	// without tones, so that what sounds alike is alike.
+	// without tones and with v for ü, so that what sounds alike is alike. An
+	// occurrence begins and ends with a syllable or a word, and has no gap and
+	// no beginning of a character within a syllable of the pattern.
 	Sound
 )
 

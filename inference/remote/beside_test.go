@@ -125,7 +125,7 @@ func TestEmbeddingsThatFail(t *testing.T) {
 		{"no such path", answer(404, json, `{"error":{"message":"File Not Found","type":"not_found_error","code":404}}`), chat.Invalid, chat.CodeUnsupported, "model"},
 		{"no such path, as a page", answer(404, "text/html", `<h1>404`), chat.Invalid, chat.CodeUnsupported, "model"},
 		{"not made for it", answer(501, json, `{"error":{"message":"This server does not support embeddings."}}`), chat.Invalid, chat.CodeUnsupported, "model"},
-		{"our key", answer(401, json, `{"error":{"message":"bad key sk-123"}}`), chat.BadBackend, "", ""},
+		{"our key", answer(401, json, `{"error":{"message":"bad key sk-123"}}`), chat.BadBackend, "backend_auth", ""},
 		{"busy", answer(503, json, `{"error":{"message":"busy"}}`), chat.Unavailable, "", ""},
 		{"inside", answer(500, json, `{"error":{"message":"boom"}}`), chat.BadBackend, "", ""},
 		{"an error that is called 200", answer(200, json, `{"error":{"message":"boom"}}`), chat.BadBackend, "", ""},

@@ -15,7 +15,8 @@
 //   - Unavailable: no connection to the server could be had.
 //   - BadBackend: it broke off, answered something else than a stream, broke
 //     the contract, failed inside, or refused the gateway's key, which must
-//     not look as if the client's own were refused.
+//     not look as if the client's own were refused; that has the code
+//     backend_auth.
 //   - Timeout: it sent nothing for too long.
 //   - Any other is what the server said, by status or within the stream: the
 //     request is invalid, the model unknown, the rate too high.

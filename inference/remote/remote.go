@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -37,7 +39,13 @@ type Options struct {
 	// about who asks. It hears of a principal by a keyed hash of the name.
 	Inside []byte
 
-	MaxConns int // to the server, at once; further requests wait. 0: 100
+	Headers map[string]string // sent with each request as well
+	Proxy   *url.URL          // on the way to the server; nil: none, whatever the environment says
+	RootCAs *x509.CertPool    // that the server's certificate must be from; nil: the system's
+
+	MaxConns       int           // to the server, at once; further requests wait. 0: 100
+	MaxIdle        int           // of them kept open; 0: 20, below 0: none
+	ConnectTimeout time.Duration // for the connection, and again for TLS; 0: 10 seconds
 
 	// IdleTimeout is how long the server may be silent in the midst of an
 	// answer; 0: 300 seconds. How long it takes to begin one is not bounded,
@@ -46,11 +54,11 @@ type Options struct {
 }
 
 const (
-	connectTimeout = 10 * time.Second
-	maxConns       = 100      // to the server, at once, unless said
-	maxIdleConns   = 20       // of them kept open
-	maxEvent       = 16 << 20 // bytes of one event
-	maxOther       = 64 << 10 // bytes read of an answer that is no stream
+	connectTimeout = 10 * time.Second // unless said
+	maxConns       = 100              // to the server, at once, unless said
+	maxIdleConns   = 20               // of them kept open, unless said
+	maxEvent       = 16 << 20         // bytes of one event
+	maxOther       = 64 << 10         // bytes read of an answer that is no stream
 	maxRetryAfter  = time.Hour
 	drainTime      = 100 * time.Millisecond
 )
@@ -62,6 +70,7 @@ type Model struct {
 	url    string // of chat completions
 	base   string // of everything
 	key    string
+	header map[string]string // further ones
 	idle   time.Duration
 	inside []byte
 	replay bool // the transport may ask again where an idle connection was closed
@@ -70,7 +79,8 @@ type Model struct {
 
 // New returns a Model with connections of its own. It does not connect yet.
 func New(o Options) (*Model, error) {
-	dialer := &net.Dialer{Timeout: connectTimeout}
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, connectTimeout)
+	dialer := &net.Dialer{Timeout: o.ConnectTimeout}
 	dial := dialer.DialContext
 	if o.Socket != "" {
 		o.BaseURL = cmp.Or(o.BaseURL, "http://localhost/v1")
@@ -87,17 +97,19 @@ func New(o Options) (*Model, error) {
 		name: o.Name,
 		url:  u.JoinPath("chat/completions").String(),
 		base: strings.TrimSuffix(u.String(), "/"),
-		key:  o.Key, inside: o.Inside,
+		key:  o.Key, header: o.Headers, inside: o.Inside,
 		idle: cmp.Or(o.IdleTimeout, 300*time.Second),
 		// A process at a socket that closes a connection has died, maybe of
 		// the request; the next one must not be asked the same unawares.
 		replay: o.Socket == "",
 		client: &http.Client{
 			Transport: &http.Transport{
+				Proxy:                  http.ProxyURL(o.Proxy),
 				DialContext:            dial,
-				TLSHandshakeTimeout:    connectTimeout,
+				TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs},
+				TLSHandshakeTimeout:    o.ConnectTimeout,
 				MaxConnsPerHost:        cmp.Or(o.MaxConns, maxConns),
-				MaxIdleConnsPerHost:    maxIdleConns,
+				MaxIdleConnsPerHost:    cmp.Or(o.MaxIdle, maxIdleConns),
 				IdleConnTimeout:        90 * time.Second,
 				MaxResponseHeaderBytes: maxOther,
 				DisableCompression:     true,
@@ -206,9 +218,7 @@ func (m *Model) post(ctx context.Context, address, accept string, from sender, b
 	post.Header.Set("Accept", accept)
 	post.Header.Set("User-Agent", "bendi")
 	from.set(post.Header)
-	if m.key != "" {
-		post.Header.Set("Authorization", "Bearer "+m.key)
-	}
+	m.identify(post.Header)
 	if m.replay {
 		post.Header["Idempotency-Key"] = nil // not sent; net/http wants to see it before it asks again
 	}
@@ -224,6 +234,16 @@ func (m *Model) post(ctx context.Context, address, accept string, from sender, b
 		return nil, &chat.Error{Kind: chat.Unavailable, Msg: "the backend cannot be reached now; try again later", Err: err}
 	}
 	return nil, brokenOff(err)
+}
+
+// identify says to the server who the gateway is.
+func (m *Model) identify(h http.Header) {
+	for name, value := range m.header {
+		h.Set(name, value)
+	}
+	if m.key != "" {
+		h.Set("Authorization", "Bearer "+m.key)
+	}
 }
 
 // A sender is on whose behalf a request is made. A server outside hears of the
@@ -293,6 +313,10 @@ func holdsError(body []byte) bool {
 	return json.Unmarshal(body, &answer) == nil && len(answer.Error) > 0 && string(answer.Error) != "null"
 }
 
+// codeBackendAuth is the code of a key that the server does not take. Package
+// router knows it.
+const codeBackendAuth = "backend_auth"
+
 // ours turns a failure that the server reported into one that our client may
 // see: what went wrong between the gateway and its backend is no fault of the
 // client's key, nor of the gateway.
@@ -301,9 +325,9 @@ func ours(e *chat.Error) error {
 	case chat.Unauthenticated, chat.Forbidden:
 		// Its message is dropped: servers repeat pieces of the key in it.
 		return &chat.Error{
-			Kind: chat.BadBackend,
-			Msg:  "the backend refused the key that the gateway is configured with; the operator has to set a valid one",
-			Err:  fmt.Errorf("the backend's error was of the kind %q", e.Kind),
+			Kind: chat.BadBackend, Code: codeBackendAuth,
+			Msg: "the backend refused the key that the gateway is configured with; the operator has to set a valid one",
+			Err: fmt.Errorf("the backend's error was of the kind %q", e.Kind),
 		}
 	case chat.Internal:
 		e.Kind = chat.BadBackend

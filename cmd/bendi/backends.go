@@ -1,0 +1,325 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"bendi/chat"
+	"bendi/config"
+	"bendi/filter"
+	"bendi/inference/ollama"
+	"bendi/inference/remote"
+	"bendi/router"
+)
+
+// A neighbourhood has all that models of routes are answered by: the backends
+// of the configuration and the models that run here, each once for all routes.
+// So what is learnt about one on one route is known on the others.
+type neighbourhood struct {
+	cfg     *config.Config
+	local   func(id string) chat.Model // has the model of an id, adapter and all
+	servers map[string]server          // by the name of the backend
+	known   map[string]*router.Backend // by target: model, or backend/model
+	budget  *router.Budget
+}
+
+// A server is a backend of the configuration.
+type server struct {
+	model chat.Model // keeps personal data from it where it has to
+	probe func(context.Context) error
+	close func()
+}
+
+// meet gets to know all backends of a configuration. It connects to none.
+func meet(cfg *config.Config, secret []byte, local func(id string) chat.Model, observe func(backend string) func(filter.Finding)) (*neighbourhood, error) {
+	n := &neighbourhood{
+		cfg: cfg, local: local, servers: make(map[string]server),
+		known: make(map[string]*router.Backend), budget: new(router.Budget),
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Backends)) {
+		b := cfg.Backends[name]
+		s, err := serverOf(name, b)
+		if err != nil {
+			n.close()
+			return nil, usage(err)
+		}
+		if b.Outside() {
+			o := concealOf(b, secret)
+			if observe != nil {
+				o.Observe = observe(name)
+			}
+			s.model = filter.Conceal(s.model, o)
+		}
+		n.servers[name] = s
+	}
+	return n, nil
+}
+
+// serverOf returns the client of a backend.
+func serverOf(name string, b config.Backend) (server, error) {
+	if b.Kind == "ollama" {
+		return ollamaOf(name, b)
+	}
+	m, err := remoteOf(name, b)
+	if err != nil {
+		return server{}, err
+	}
+	s := server{model: m, close: m.Close}
+	if b.Probe != config.Off {
+		s.probe = func(ctx context.Context) error { return m.Probe(ctx, b.Probe) }
+	}
+	return s, nil
+}
+
+func remoteOf(name string, b config.Backend) (*remote.Model, error) {
+	o := remote.Options{
+		Name: name, BaseURL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), Headers: make(map[string]string),
+		MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
+		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout),
+	}
+	for h, value := range b.Headers {
+		o.Headers[h] = value.Reveal()
+	}
+	if b.Proxy != "" {
+		u, err := url.Parse(b.Proxy)
+		if err != nil {
+			return nil, fmt.Errorf("backend %s: its proxy is no URL", name)
+		}
+		o.Proxy = u
+	}
+	if b.CAFile != "" {
+		text, err := os.ReadFile(string(b.CAFile))
+		if err != nil {
+			return nil, fmt.Errorf("backend %s: %w", name, err)
+		}
+		if o.RootCAs = x509.NewCertPool(); !o.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("backend %s: there is no certificate in %s; it has to be a PEM file", name, b.CAFile)
+		}
+	}
+	return remote.New(o)
+}
+
+func ollamaOf(name string, b config.Backend) (server, error) {
+	c := ollama.Config{Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, IdleTimeout: time.Duration(b.ReadTimeout)}
+	for _, id := range slices.Sorted(maps.Keys(b.Models)) {
+		m := b.Models[id]
+		if !slices.ContainsFunc(c.Models, func(o ollama.Offer) bool { return o.Model == m.Name }) {
+			c.Models = append(c.Models, ollama.Offer{Model: m.Name, Context: m.Context})
+		}
+	}
+	m, err := ollama.New(c)
+	if err != nil {
+		return server{}, err
+	}
+	s := server{model: m, close: m.Close}
+	if b.Probe != config.Off {
+		s.probe = m.Probe
+	}
+	return s, nil
+}
+
+// leastSecret is how long the secret of a deployment has to be for tokens.
+const leastSecret = 16
+
+// concealOf says what is kept from a backend outside. Images, sound and files
+// are refused unless the configuration lets them through.
+func concealOf(b config.Backend, secret []byte) filter.ConcealOptions {
+	o := filter.ConcealOptions{Types: make(map[string]filter.Egress), NoMedia: b.Mask[config.Media] != "allow"}
+	for kind, m := range b.Mask {
+		if kind != config.Media {
+			e, _ := filter.ParseEgress(string(m)) // else it is denied
+			o.Types[kind] = e
+		}
+	}
+	if len(secret) >= leastSecret {
+		h := hmac.New(sha256.New, secret)
+		h.Write([]byte("tokens of masked data"))
+		o.Secret = h.Sum(nil)
+	}
+	return o
+}
+
+// backend returns who answers for a target.
+func (n *neighbourhood) backend(target string) *router.Backend {
+	if b, ok := n.known[target]; ok {
+		return b
+	}
+	o := router.BackendOptions{Name: target, As: target, Zone: router.Inside}
+	if name, id, b, ok := n.cfg.Backend(target); ok {
+		m := b.Models[id]
+		o = router.BackendOptions{
+			Name: target, Model: n.servers[name].model, As: m.Name,
+			Zone: router.Outside, Masked: b.Masked(),
+			Weight: b.Weight, Window: m.Context, Prefill: b.Prefill,
+			FirstToken: time.Duration(b.FirstToken), Probe: n.servers[name].probe,
+			Breaker: router.BreakerOptions{Failures: b.Breaker.Failures, Cooldown: time.Duration(b.Breaker.Cooldown)},
+		}
+		if !b.Outside() {
+			o.Zone = router.Inside
+		}
+	} else {
+		o.Model = n.local(target)
+	}
+	n.known[target] = router.NewBackend(o)
+	return n.known[target]
+}
+
+// plain reports whether a model of a route is one that runs here, and nobody
+// else answers for it.
+func (n *neighbourhood) plain(m config.RouteModel) bool {
+	_, _, _, ok := n.cfg.Backend(m.ID)
+	return len(m.Tiers) == 0 && !ok
+}
+
+// leastFirstToken is how long a request waits for its first token, at least.
+const leastFirstToken = 300 * time.Second
+
+// pool returns what answers for a model of a route that others than a model
+// here answer for.
+func (n *neighbourhood) pool(r config.Route, m config.RouteModel, observe func(router.Step)) (*router.Pool, error) {
+	tiers := m.Tiers
+	if len(tiers) == 0 {
+		tiers = [][]string{{m.ID}}
+	}
+	o := router.PoolOptions{
+		ModelInfo: chat.ModelInfo{ID: m.ID, OwnedBy: "bendi", Context: n.window(m)},
+		Egress:    r.Egress.Policy(), Budget: n.budget, Hedge: m.Hedge, Continue: m.Continue, Observe: observe,
+		// A model here may have to be loaded first.
+		FirstToken: max(leastFirstToken, time.Duration(n.cfg.Engine.LoadWait)+time.Minute),
+	}
+	if m.Balance != "" {
+		balance, err := router.ParseBalance(string(m.Balance))
+		if err != nil {
+			return nil, err
+		}
+		o.Balance = balance
+	}
+	for _, tier := range tiers {
+		var backends []*router.Backend
+		for _, target := range tier {
+			backends = append(backends, n.backend(target))
+		}
+		o.Tiers = append(o.Tiers, backends)
+	}
+	return router.NewPool(o)
+}
+
+// window returns how many tokens each of the targets of m takes; 0 where that
+// is not known of one.
+func (n *neighbourhood) window(m config.RouteModel) int {
+	least := 0
+	for i, target := range m.Targets() {
+		context := 0
+		if _, id, b, ok := n.cfg.Backend(target); ok {
+			context = b.Models[id].Context
+		} else if l, ok := n.local(target).(chat.Lister); ok {
+			for _, info := range l.Models() {
+				if info.ID == target {
+					context = info.Context
+				}
+			}
+		}
+		if least = min(least, context); i == 0 {
+			least = context
+		}
+	}
+	return least
+}
+
+// deadEnds says which rules of the policies leave requests without a backend.
+func (n *neighbourhood) deadEnds() []string {
+	var out []string
+	for _, r := range n.cfg.Routes {
+		egress := r.Egress.Policy()
+		for _, m := range r.Models {
+			if n.plain(m) {
+				continue
+			}
+			var all []*router.Backend
+			for _, target := range m.Targets() {
+				all = append(all, n.backend(target))
+			}
+			out = append(out, egress.DeadEnds("route "+r.Path+", model "+m.ID, all...)...)
+		}
+	}
+	return out
+}
+
+// all returns the backends that routes have, by their names.
+func (n *neighbourhood) all() []*router.Backend {
+	var all []*router.Backend
+	for _, name := range slices.Sorted(maps.Keys(n.known)) {
+		all = append(all, n.known[name])
+	}
+	return all
+}
+
+// probeEvery is how often backends are asked whether they are there.
+const probeEvery = 10 * time.Second
+
+// watch asks the backends now and then whether they are there, until ctx ends.
+func (n *neighbourhood) watch(ctx context.Context) {
+	router.Watch(ctx, probeEvery, n.all()...)
+}
+
+func (n *neighbourhood) close() {
+	var wg sync.WaitGroup
+	for _, s := range n.servers {
+		if s.close != nil {
+			wg.Go(s.close)
+		}
+	}
+	wg.Wait()
+}
+
+// tell logs what the router decides. What a backend says may repeat what a user
+// wrote, so of an error only the kind and the code are told.
+func tell(log *slog.Logger, route string) func(router.Step) {
+	return func(s router.Step) {
+		level := slog.LevelDebug
+		switch s.What {
+		case router.Faulted, router.Resumed:
+			level = slog.LevelWarn
+		case router.Declined, router.GaveUp, router.Hedged, router.Waited:
+			level = slog.LevelInfo
+		}
+		ctx := context.Background()
+		if !log.Enabled(ctx, level) {
+			return
+		}
+		attrs := []slog.Attr{slog.String("request", s.Request), slog.String("route", route), slog.String("model", s.Model), slog.Duration("at", s.At)}
+		text := func(name, value string) {
+			if value != "" {
+				attrs = append(attrs, slog.String(name, value))
+			}
+		}
+		text("backend", s.Backend)
+		text("reason", string(s.Reason))
+		if len(s.Because) > 0 {
+			attrs = append(attrs, slog.Any("because", s.Because))
+		}
+		if s.Try > 0 {
+			attrs = append(attrs, slog.Int("try", s.Try), slog.Duration("took", s.Took))
+		}
+		if s.Wait > 0 {
+			attrs = append(attrs, slog.Duration("wait", s.Wait))
+		}
+		if e, ok := errors.AsType[*chat.Error](s.Err); ok {
+			text("kind", e.Kind.String())
+			text("code", e.Code)
+		}
+		log.LogAttrs(ctx, level, "router: "+string(s.What), attrs...)
+	}
+}

@@ -1,0 +1,100 @@
+package remote_test
+
+import (
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bendi/chat"
+	"bendi/inference/remote"
+)
+
+func TestNames(t *testing.T) {
+	m := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/v1/models" || r.Header.Get("X-Org") != "ours" || r.Header.Get("Authorization") != "Bearer k" {
+			t.Errorf("got %s %s %v", r.Method, r.URL.Path, r.Header)
+		}
+		io.WriteString(w, `{"object":"list","data":[{"id":"a"},{"id":"b"}]}`)
+	}, func(o *remote.Options) { o.Headers, o.Key = map[string]string{"X-Org": "ours"}, "k" })
+	names, err := m.Names(t.Context())
+	if err != nil || !slices.Equal(names, []string{"a", "b"}) {
+		t.Errorf("got %q, %v", names, err)
+	}
+	if err := m.Probe(t.Context(), "models"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProbesThatFail(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		kind   chat.Kind
+		code   string
+	}{
+		{401, chat.BadBackend, "backend_auth"},
+		{403, chat.BadBackend, "backend_auth"},
+		{500, chat.BadBackend, ""},
+		{503, chat.Unavailable, ""},
+	} {
+		m := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(tt.status)
+			io.WriteString(w, `{"error":{"message":"key sk-123"}}`)
+		})
+		err := m.Probe(t.Context(), "models")
+		e, ok := errors.AsType[*chat.Error](err)
+		if !ok || e.Kind != tt.kind || e.Code != tt.code || tt.code != "" && strings.Contains(err.Error(), "sk-123") {
+			t.Errorf("%d: got %v", tt.status, err)
+		}
+	}
+	m := dial(t, remote.Options{Name: "x", BaseURL: "http://127.0.0.1:1/v1"})
+	if e, ok := errors.AsType[*chat.Error](m.Probe(t.Context(), "models")); !ok || e.Kind != chat.Unavailable {
+		t.Errorf("got %v", e)
+	}
+}
+
+// A certificate that nobody vouches for is refused, and one of ca_file taken.
+func TestCertificates(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"data":[]}`) }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	for _, trust := range []*x509.CertPool{nil, pool} {
+		m := dial(t, remote.Options{Name: "x", BaseURL: s.URL + "/v1", RootCAs: trust})
+		if err := m.Probe(t.Context(), "models"); (err == nil) != (trust != nil) {
+			t.Errorf("with a pool: %v; got %v", trust != nil, err)
+		}
+	}
+}
+
+// A proxy is asked where one is named, and only there.
+func TestProxy(t *testing.T) {
+	seen := make(chan string, 1)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.URL.String()
+		io.WriteString(w, `{"data":[]}`)
+	}))
+	defer proxy.Close()
+	u, _ := url.Parse(proxy.URL)
+	m := dial(t, remote.Options{Name: "x", BaseURL: "http://llm.invalid/v1", Proxy: u})
+	if err := m.Probe(t.Context(), "models"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-seen; got != "http://llm.invalid/v1/models" {
+		t.Errorf("the proxy was asked for %q", got)
+	}
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	m = dial(t, remote.Options{Name: "x", BaseURL: "http://llm.invalid/v1", ConnectTimeout: time.Second})
+	if err := m.Probe(t.Context(), "models"); err == nil {
+		t.Error("the environment's proxy was asked")
+	}
+}
