@@ -2,6 +2,7 @@ package filter
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -79,7 +80,8 @@ func (a *answer) choice(i int) *choice {
 
 // strand returns a strand for a text of c.
 func (a *answer) strand(c *choice, path string, json bool) *strand {
-	s := &strand{bench: *a.bench(c, path), held: a.guard.Held}
+	s := &strand{choice: c}
+	s.bench = bench{plan: a.plan, direction: Answer, tell: func(o outcome, text []byte) { a.note(s.choice, s.choice.field(s), o, text) }}
 	a.plan.start(&s.editor, &s.bench)
 	if a.policy.Buffer == SentenceBuffer {
 		s.gate = new(gate)
@@ -104,6 +106,23 @@ const (
 	reasoningPath = "reasoning_content"
 	refusalPath   = "refusal"
 )
+
+func argumentsPath(call int) string {
+	return "tool_calls[" + strconv.Itoa(call) + "].function.arguments"
+}
+
+// field names one of the texts of c.
+func (c *choice) field(s *strand) string {
+	switch s {
+	case c.content:
+		return contentPath
+	case c.reasoning:
+		return reasoningPath
+	case c.refusal:
+		return refusalPath
+	}
+	return argumentsPath(slices.IndexFunc(c.calls, func(cl *call) bool { return cl != nil && cl.args == s }))
+}
 
 // bench returns the judge of a text of c.
 func (a *answer) bench(c *choice, path string) *bench {
@@ -192,10 +211,20 @@ func (a *answer) write(c *choice, s **strand, path string, piece *string, blocke
 		if *s == nil {
 			*s = a.strand(c, path, a.json && path == contentPath)
 		}
-		(*s).spare(restored, at, len(*piece))
-		*piece = (*s).write(*piece, false)
+		*piece = a.pass(*s, *piece, restored, at)
 		*blocked = (*s).blocked
 	}
+}
+
+// pass has a piece of a strand filtered, which begins at an offset of what the
+// stretches are of.
+func (a *answer) pass(s *strand, piece string, restored []chat.Stretch, at int) string {
+	s.spare(restored, at, len(piece))
+	text := s.write(piece, false)
+	if a.guard.Held != nil {
+		a.guard.Held(s.held())
+	}
+	return text
 }
 
 // tool filters a piece of a tool call.
@@ -225,11 +254,10 @@ func (a *answer) tool(c *choice, d *chat.ToolCallDelta, blocked *bool, restored 
 		return d, nil
 	}
 	if cl.args == nil {
-		cl.args = a.strand(c, path+".function.arguments", true)
+		cl.args = a.strand(c, argumentsPath(d.Index), true)
 	}
 	c.args = cl.args
-	cl.args.spare(restored, at, len(d.Arguments))
-	args := cl.args.write(d.Arguments, false)
+	args := a.pass(cl.args, d.Arguments, restored, at)
 	*blocked = cl.args.blocked
 	switch {
 	case len(args) == len(d.Arguments) && args == d.Arguments:

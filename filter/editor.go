@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"bendi/filter/find"
@@ -42,8 +43,9 @@ type editor struct {
 	tail []byte // what was read, for as long as somebody may ask for it
 	hits []hit  // told by finders, and not judged yet
 
-	out  strings.Builder // outputs, one behind the other; a new one when it is full
-	cuts *[]cut          // takes the rewrites instead of an output being made; nil: make one
+	made  *strings.Builder // the output of a write, behind others; nil between writes
+	slabs *sync.Pool       // of builders that have room left; may be nil
+	cuts  *[]cut           // takes the rewrites instead of an output being made; nil: make one
 }
 
 // A stage is one of the finders that an editor asks. One that only watches tells
@@ -83,8 +85,9 @@ type ruling struct {
 	put    string // for Mask and Replace, which are the same to an editor
 }
 
-// slabSize is the capacity of a builder of outputs, in bytes.
-const slabSize = 64
+// slabSize is the capacity of a builder of outputs, in bytes. Most are a few
+// bytes, and are soon forgotten.
+const slabSize = 256
 
 // write takes the next piece of the text and returns what is to go out. After
 // a block or the last piece there is no more.
@@ -123,7 +126,7 @@ func (e *editor) write(piece string, last bool) string {
 		e.keep(settled)
 		e.retain(e.read, "", min(e.base, settled, watched))
 	}
-	return e.out.String()[start:]
+	return e.end(start)
 }
 
 // retain adds a piece that begins at an offset to the tail, and drops from that
@@ -266,9 +269,9 @@ func (e *editor) keep(upto int) {
 	switch {
 	case e.cuts != nil:
 	case e.json != nil:
-		e.out.Write(e.json.text(e.base, upto))
+		e.made.Write(e.json.text(e.base, upto))
 	default:
-		e.out.Write(e.tail[e.base-e.from : upto-e.from])
+		e.made.Write(e.tail[e.base-e.from : upto-e.from])
 	}
 	e.base = upto
 }
@@ -282,9 +285,9 @@ func (e *editor) put(h hit, text string) {
 	case e.cuts != nil:
 		*e.cuts = append(*e.cuts, cut{h.Start, h.End, text})
 	case e.json != nil:
-		e.out.WriteString(e.json.quote(h.Start, text))
+		e.made.WriteString(e.json.quote(h.Start, text))
 	default:
-		e.out.WriteString(text)
+		e.made.WriteString(text)
 	}
 	e.base, e.swallow = h.End, !e.exact
 }
@@ -324,12 +327,31 @@ func clings(r rune) bool {
 	return fold.KindOf(r) == fold.Mark
 }
 
-// begin makes room for an output of about n bytes and returns where in out it
+// begin makes room for an output of about n bytes and returns where in made it
 // starts.
 func (e *editor) begin(n int) int {
-	if e.out.Cap()-e.out.Len() < n && e.cuts == nil {
-		e.out = strings.Builder{}
-		e.out.Grow(max(n, slabSize))
+	if e.cuts != nil {
+		return 0
 	}
-	return e.out.Len()
+	if e.slabs != nil {
+		e.made, _ = e.slabs.Get().(*strings.Builder)
+	}
+	if e.made == nil || e.made.Cap()-e.made.Len() < n {
+		e.made = new(strings.Builder)
+		e.made.Grow(max(n, slabSize))
+	}
+	return e.made.Len()
+}
+
+// end returns the output that starts there in made.
+func (e *editor) end(start int) string {
+	if e.made == nil {
+		return ""
+	}
+	text := e.made.String()[start:]
+	if e.slabs != nil && e.made.Len() < slabSize {
+		e.slabs.Put(e.made)
+	}
+	e.made = nil
+	return text
 }

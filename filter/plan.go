@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"bendi/chat"
@@ -18,6 +19,7 @@ type plan struct {
 	policy *Policy
 	sides  [2]side   // by Direction
 	fence  [2]string // around a mask that words could be read across
+	slabs  sync.Pool // of editors
 }
 
 // A side is the plan for one direction.
@@ -159,7 +161,7 @@ func (p *plan) editor(b *bench) *editor {
 // start makes an editor ready.
 func (p *plan) start(e *editor, b *bench) {
 	s := &p.sides[b.direction]
-	e.judge, e.context, e.stages = b, int32(s.context), make([]stage, len(s.sources))
+	e.judge, e.context, e.stages, e.slabs = b, int32(s.context), make([]stage, len(s.sources)), &p.slabs
 	for i, src := range s.sources {
 		e.stages[i] = stage{p.rules.sources[src].open(), int32(src), s.watches[i]}
 	}

@@ -11,10 +11,10 @@ import (
 // refusal or the arguments of one of its tool calls.
 type strand struct {
 	editor
-	bench   bench           // its judge
-	gate    *gate           // nil: it goes out as soon as it is filtered
-	held    func(bytes int) // see Options; may be nil
-	in, out int             // bytes that were taken and let go of
+	bench   bench // its judge
+	choice  *choice
+	gate    *gate // nil: it goes out as soon as it is filtered
+	in, out int   // bytes that were taken and let go of
 }
 
 // mostSentence bounds what is held for the sake of a sentence, in bytes. What is
@@ -35,14 +35,16 @@ func (s *strand) write(piece string, last bool) string {
 		text = s.sentences(text, last && !s.blocked)
 	}
 	s.out += len(text)
-	if s.held != nil && piece != "" && !last {
-		n := s.read - s.base
-		if s.gate != nil {
-			n += len(s.gate.held)
-		}
-		s.held(n)
-	}
 	return text
+}
+
+// held is how much of the text waits to be decided on.
+func (s *strand) held() int {
+	n := s.read - s.base
+	if s.gate != nil {
+		n += len(s.gate.held)
+	}
+	return n
 }
 
 // spare exempts what is personal in stretches of the next piece, which begins at

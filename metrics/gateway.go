@@ -14,6 +14,7 @@ import (
 // A Gateway holds the metrics of a gateway. It is an [openaicompat.Observer].
 type Gateway struct {
 	Filter *Filter
+	Router *Router
 
 	registry *prometheus.Registry
 	workers  map[string]Worker // by model id
@@ -40,7 +41,7 @@ func NewGateway(version string, workers map[string]Worker) *Gateway {
 		prometheus.GaugeOpts{Name: "bendi_http_requests_in_flight", Help: "Requests being answered."}, []string{"route"}))
 	g.first = histogram("bendi_http_time_to_first_token_seconds", "From a request to the first piece of its streamed answer.", firstTokenBuckets)
 	g.duration = histogram("bendi_http_request_duration_seconds", "From a request to the end of its whole answer, by what was asked for.", latencyBuckets, "operation")
-	g.Filter = newFilter(g.registry)
+	g.Filter, g.Router = newFilter(g.registry), newRouter(g.registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bendi_build_info", Help: "Which program this is; always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})

@@ -37,9 +37,11 @@ func admins(cfg *config.Config) func(key string) bool {
 	return func(key string) bool { return byName[key] }
 }
 
-// actions list, load and unload the adapters of the models.
+// actions explain requests, and list, load and unload the adapters of the
+// models.
 func (h *house) actions(cfg *config.Config) []openaicompat.Action {
 	return []openaicompat.Action{
+		h.explainAction(),
 		{Method: http.MethodGet, Path: adaptersPath, Do: func(context.Context, []byte) (any, error) {
 			return map[string]any{"adapters": h.adapters()}, nil
 		}},

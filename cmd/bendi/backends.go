@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -242,7 +243,9 @@ func (n *neighbourhood) window(m config.RouteModel) int {
 func (n *neighbourhood) deadEnds() []string {
 	var out []string
 	for _, r := range n.cfg.Routes {
-		egress := r.Egress.Policy()
+		egress, path := r.Egress.Policy(), "route "+r.Path
+		var rules []string
+		models := make(map[string][]string) // by rule
 		for _, m := range r.Models {
 			if n.plain(m) {
 				continue
@@ -251,7 +254,16 @@ func (n *neighbourhood) deadEnds() []string {
 			for _, target := range m.Targets() {
 				all = append(all, n.backend(target))
 			}
-			out = append(out, egress.DeadEnds("route "+r.Path+", model "+m.ID, all...)...)
+			for _, text := range egress.DeadEnds(path, all...) {
+				rule := strings.TrimPrefix(text, path)
+				if models[rule] == nil {
+					rules = append(rules, rule)
+				}
+				models[rule] = append(models[rule], m.ID)
+			}
+		}
+		for _, rule := range rules {
+			out = append(out, path+", "+strings.Join(models[rule], ", ")+rule)
 		}
 	}
 	return out
@@ -286,40 +298,38 @@ func (n *neighbourhood) close() {
 
 // tell logs what the router decides. What a backend says may repeat what a user
 // wrote, so of an error only the kind and the code are told.
-func tell(log *slog.Logger, route string) func(router.Step) {
-	return func(s router.Step) {
-		level := slog.LevelDebug
-		switch s.What {
-		case router.Faulted, router.Resumed:
-			level = slog.LevelWarn
-		case router.Declined, router.GaveUp, router.Hedged, router.Waited:
-			level = slog.LevelInfo
-		}
-		ctx := context.Background()
-		if !log.Enabled(ctx, level) {
-			return
-		}
-		attrs := []slog.Attr{slog.String("request", s.Request), slog.String("route", route), slog.String("model", s.Model), slog.Duration("at", s.At)}
-		text := func(name, value string) {
-			if value != "" {
-				attrs = append(attrs, slog.String(name, value))
-			}
-		}
-		text("backend", s.Backend)
-		text("reason", string(s.Reason))
-		if len(s.Because) > 0 {
-			attrs = append(attrs, slog.Any("because", s.Because))
-		}
-		if s.Try > 0 {
-			attrs = append(attrs, slog.Int("try", s.Try), slog.Duration("took", s.Took))
-		}
-		if s.Wait > 0 {
-			attrs = append(attrs, slog.Duration("wait", s.Wait))
-		}
-		if e, ok := errors.AsType[*chat.Error](s.Err); ok {
-			text("kind", e.Kind.String())
-			text("code", e.Code)
-		}
-		log.LogAttrs(ctx, level, "router: "+string(s.What), attrs...)
+func tell(log *slog.Logger, route string, s router.Step) {
+	level := slog.LevelDebug
+	switch s.What {
+	case router.Faulted, router.Resumed:
+		level = slog.LevelWarn
+	case router.Declined, router.GaveUp, router.Hedged, router.Waited:
+		level = slog.LevelInfo
 	}
+	ctx := context.Background()
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("request", s.Request), slog.String("route", route), slog.String("model", s.Model), slog.Duration("at", s.At)}
+	text := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	text("backend", s.Backend)
+	text("reason", string(s.Reason))
+	if len(s.Because) > 0 {
+		attrs = append(attrs, slog.Any("because", s.Because))
+	}
+	if s.Try > 0 {
+		attrs = append(attrs, slog.Int("try", s.Try), slog.Duration("took", s.Took))
+	}
+	if s.Wait > 0 {
+		attrs = append(attrs, slog.Duration("wait", s.Wait))
+	}
+	if e, ok := errors.AsType[*chat.Error](s.Err); ok {
+		text("kind", e.Kind.String())
+		text("code", e.Code)
+	}
+	log.LogAttrs(ctx, level, "router: "+string(s.What), attrs...)
 }

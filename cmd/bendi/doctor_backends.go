@@ -38,6 +38,8 @@ func (p *program) checkBackend(ctx context.Context, name string, b config.Backen
 		return "fail", p.sayf("%s: it is there and refuses the key: put a valid one where backends.%s.key or key_file says", "%s：可以连接，但密钥被拒绝：请在 backends.%s.key 或 key_file 指定处放入有效的密钥", name, name)
 	} else if ok && e.Kind == chat.NotFound {
 		return "warn", p.sayf("%s: it is there and lists no models, so that it is not known whether the names are right; is the base URL (with /v1?) right?", "%s：可以连接，但不提供模型列表，无法核对模型名；请检查基础地址（是否应带 /v1）", name)
+	} else if ok { // what a backend says may be shown here
+		return "fail", p.sayf("%s: %v; try: %s", "%s：%v；可先运行：%s", name, e, tryIt(b))
 	} else if err != nil {
 		return "fail", p.sayf("%v; try: %s", "%v；可先运行：%s", err, tryIt(b))
 	}

@@ -153,6 +153,7 @@ func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.
 		}
 		h.routes = append(h.routes, openaicompat.Route{Path: r.Path, Model: h.gate.guard(screened), Moderator: moderator{judge}, Priority: r.Priority})
 	}
+	h.measured.Router.Watch(h.around.all())
 	return h, nil
 }
 
@@ -170,7 +171,10 @@ func (h *house) choices(r config.Route, log *slog.Logger) ([]router.Offer, error
 			offers = append(offers, h.offers([]string{m.ID})...)
 			continue
 		}
-		pool, err := h.around.pool(r, m, tell(log, r.Path))
+		pool, err := h.around.pool(r, m, func(s router.Step) {
+			h.measured.Router.Step(r.Path, s)
+			tell(log, r.Path, s)
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -26,6 +26,7 @@ type builder struct {
 
 	free  uint32   // the first free cell, 0 if none; they are a list through node.base
 	last  uint32   // the last free cell
+	room  uint32   // where sweep begins
 	bases []uint64 // those taken, a bit each: no two states may have the same
 	ends  []extent // states that are words
 }
@@ -295,12 +296,22 @@ func (b *builder) settle(x extent, depth, fail uint32) {
 	}
 }
 
-const maxTries = 48 // cells that place looks at before it takes new ones
+// How many cells are looked at before new ones are taken, of those that are free
+// and of all.
+const (
+	maxTries = 48
+	maxSweep = 1 << 12
+)
 
 // place finds a base at which the cells of all kids are free, and takes them.
 func (b *builder) place(kids []extent) uint32 {
 	c0 := kids[0].state
 	cells := b.a.nodes
+	if len(kids) > 1 {
+		if base, ok := b.sweep(kids); ok {
+			return b.take(base, kids)
+		}
+	}
 	tries := 0
 	for t := b.free; t != 0 && tries < maxTries; t = cells[t].base {
 		tries++
@@ -317,6 +328,25 @@ func (b *builder) place(kids []extent) uint32 {
 		base++
 	}
 	return b.take(base, kids)
+}
+
+// sweep finds a base for several kids behind those that it found before: what
+// lies there is full of families with one kid, for which there is room anywhere.
+func (b *builder) sweep(kids []extent) (base uint32, ok bool) {
+	c0 := kids[0].state
+	width := kids[len(kids)-1].state - c0
+	t := max(b.room, c0+1)
+	end := min(t+maxSweep, uint32(len(b.a.nodes))-min(width, uint32(len(b.a.nodes))))
+	for ; t < end; t++ {
+		if b.isFree(t) && b.fits(t-c0, kids) {
+			base, ok = t-c0, true
+			break
+		}
+	}
+	if t > b.room+maxSweep/8 {
+		b.room += (t - b.room) / 2
+	}
+	return base, ok
 }
 
 // A free cell has no depth. Its base is the next free cell and its fail the one

@@ -100,12 +100,16 @@ const memory = 256
 // more than that of a long one.
 const portion = 4096
 
+// roomy is a buffer that is not kept when so much of it is empty.
+const roomy = 2 * memory
+
 // A Scanner looks through one stream. See [find.Finder].
 type Scanner struct {
-	d    *Detector
-	v    view
-	base int // offset in the stream of v.b[0]
-	pos  int // in v.b: everything before it is decided
+	d     *Detector
+	b     []byte // the end of the stream
+	base  int    // offset in the stream of b[0]
+	pos   int    // in b: everything before it is decided
+	keyed int    // in b, see view
 
 	lead bool // what stands before pos may introduce a name or an address
 	// rest is what a secret that is longer than its bound goes on with at pos.
@@ -115,11 +119,11 @@ type Scanner struct {
 var _ find.Finder = (*Scanner)(nil)
 
 // Scanner returns a Scanner for one stream after another.
-func (d *Detector) Scanner() *Scanner { return &Scanner{d: d, v: view{d: d}} }
+func (d *Detector) Scanner() *Scanner { return &Scanner{d: d} }
 
 // Reset makes s ready for another stream.
 func (s *Scanner) Reset() {
-	s.v.b, s.base, s.pos, s.lead, s.rest = s.v.b[:0], 0, 0, false, noRest
+	*s = Scanner{d: s.d, b: s.b[:0]}
 }
 
 // Scan reads the next piece. See [find.Finder].
@@ -129,17 +133,37 @@ func (s *Scanner) Scan(found []find.Span, piece string, last bool) ([]find.Span,
 		piece = piece[portion:]
 	}
 	found = s.scan(found, piece, last)
+	if needed := len(s.b) - max(0, s.pos-memory); cap(s.b)-needed > roomy {
+		s.forget(make([]byte, 0, needed+roomy/4))
+	}
 	return found, s.base + s.pos
 }
 
-func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
-	v := &s.v
-	if cut := s.pos - memory; cut > 0 && len(v.b)+len(piece) > cap(v.b) {
-		v.b = v.b[:copy(v.b, v.b[cut:])]
-		s.base += cut
-		s.pos -= cut
+// add appends a piece to the end of the stream that is kept. In a long stream
+// the room for that is used again and again.
+func (s *Scanner) add(piece string) {
+	if n := len(s.b) + len(piece); n > cap(s.b) && s.pos > memory {
+		s.forget(s.b[:0])
 	}
-	v.b, v.last = append(v.b, piece...), last
+	if n := len(s.b) + len(piece); n > cap(s.b) {
+		room := max(n, min(2*n, memory+memory/4))
+		s.b = append(make([]byte, 0, room), s.b...)
+	}
+	s.b = append(s.b, piece...)
+}
+
+// forget keeps in a buffer what will be looked at again.
+func (s *Scanner) forget(buffer []byte) {
+	cut := max(0, s.pos-memory)
+	s.b = append(buffer, s.b[cut:]...)
+	s.base += cut
+	s.pos -= cut
+	s.keyed -= cut
+}
+
+func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
+	s.add(piece)
+	v := view{d: s.d, b: s.b, last: last}
 
 	p, lead := s.pos, s.lead
 	for p < len(v.b) {
@@ -170,7 +194,7 @@ func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
 			continue
 		}
 
-		v.short, v.hits = false, 0
+		v.short, v.hits, v.keyed = false, 0, s.keyed
 		next := noRest
 		if s.rest != noRest {
 			next = v.goOn(p, s.rest)
@@ -181,14 +205,15 @@ func (s *Scanner) scan(found []find.Span, piece string, last bool) []find.Span {
 			s.pos, s.lead = p, lead
 			return found
 		}
+		s.keyed = v.keyed
 		for hits := v.hits; hits != 0; hits &= hits - 1 {
 			t := bits.TrailingZeros32(hits)
-			found = append(found, find.Span{Start: s.base + v.hit[t].start, End: s.base + v.hit[t].end, Rule: t})
+			found = append(found, find.Span{Start: s.base + int(v.hit[t].start), End: s.base + int(v.hit[t].end), Rule: t})
 		}
 		if next != noRest || s.rest != noRest {
 			// The pieces of a long secret follow each other without a gap.
-			if v.hits&(1<<Secret) != 0 && v.hit[Secret].end > p {
-				p = v.hit[Secret].end
+			if end := int(v.hit[Secret].end); v.hits&(1<<Secret) != 0 && end > p {
+				p = end
 			}
 			s.rest, lead = next, false
 			continue

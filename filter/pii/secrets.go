@@ -146,9 +146,12 @@ func (v *view) userinfo(p int) {
 	v.found(Secret, p, i)
 }
 
-// keyed notes a value that a word before it calls a password, a token or the
+// named notes a value that a word before it calls a password, a token or the
 // like.
-func (v *view) keyed(p int) rest {
+func (v *view) named(p int) rest {
+	if p < v.keyed {
+		return noRest
+	}
 	// Whether anything before p links it to a word, looked at in a hurry.
 	i := p
 	for i > 0 && p-i < 4 && (v.b[i-1] == ' ' || v.b[i-1] == '"' || v.b[i-1] == '\'' || v.b[i-1] == '`') {
@@ -177,6 +180,7 @@ func (v *view) keyed(p int) rest {
 		}
 		switch {
 		case c == '(' || c == '[' || c == '{':
+			v.keyed = i
 			return noRest // code
 		case ascii[c]&isLetter != 0:
 			letters++
@@ -190,6 +194,7 @@ func (v *view) keyed(p int) rest {
 		v.found(Secret, p, i)
 		return tokenRest
 	}
+	v.keyed = i
 	for i > p && (v.b[i-1] == '.' || v.b[i-1] == ':') {
 		i--
 	}

@@ -28,7 +28,7 @@ func (v *view) word(p int) rest {
 		if prev == '/' && p >= 3 && v.b[p-2] == '/' && v.b[p-3] == ':' {
 			v.userinfo(p)
 		}
-		if next := v.keyed(p); next != noRest {
+		if next := v.named(p); next != noRest {
 			return next
 		}
 		if next := v.prefixed(p); next != noRest {

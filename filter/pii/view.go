@@ -14,16 +14,20 @@ type view struct {
 	last  bool // nothing follows b
 	short bool
 
+	// A value that a word names is read until keyed: nothing before that is
+	// another one.
+	keyed int
+
 	hits uint32 // a bit by type
-	hit  [count]struct{ start, end int }
+	hit  [count]struct{ start, end int32 }
 }
 
 // found notes a value. Of several of a type that begin at one position, the
 // longest counts.
 func (v *view) found(t Type, start, end int) {
-	if v.d.on[t] && (v.hits&(1<<t) == 0 || end > v.hit[t].end) {
+	if v.d.on[t] && (v.hits&(1<<t) == 0 || end > int(v.hit[t].end)) {
 		v.hits |= 1 << t
-		v.hit[t].start, v.hit[t].end = start, end
+		v.hit[t].start, v.hit[t].end = int32(start), int32(end)
 	}
 }
 

@@ -10,7 +10,7 @@ const (
 	prefillChunk = 512
 	// prefillLeast is how many it takes on at least, so that prompts get on
 	// whatever the steps cost.
-	prefillLeast = 8
+	prefillLeast = 4
 	// prefillShare is the part of a quiet step's time that prompts may add to
 	// it, where others are being answered.
 	prefillShare = 0.5
@@ -24,24 +24,38 @@ type pace struct {
 	perToken float64     // seconds that each prompt token adds to a step in which others are answered
 }
 
-const paceWeight = 0.2 // of the latest measurement
+// What the latest measurement counts. A quiet step that took longer than was
+// thought counts for less: mostly something else had the processor, and were it
+// believed, prompts would be given that time as well.
+const (
+	paceWeight = 0.2
+	slowWeight = 0.05
+)
 
-// note learns from a step. Of steps that are mostly prompts it learns nothing:
-// in those a token costs half of what it costs among few.
+// note learns from a step. One that was mostly prompts says little of what a
+// token costs among few, which is twice as much; but no less than that.
 func (p *pace) note(took time.Duration, answered, prompt int) {
-	learn := func(to *float64, x float64) {
-		if *to == 0 {
-			*to = x
-		}
-		*to += paceWeight * (x - *to)
-	}
 	t, quiet := took.Seconds(), p.quietStep(answered)
 	switch {
 	case answered == 0:
 	case prompt == 0:
-		learn(&p.quiet[bits.Len(uint(answered))], t)
-	case quiet > 0 && prompt >= prefillLeast && prompt <= prefillChunk/4:
-		learn(&p.perToken, max(t-quiet, t/10)/float64(prompt))
+		own := &p.quiet[bits.Len(uint(answered))]
+		switch {
+		case *own == 0:
+			*own = t
+		case t > *own:
+			*own += slowWeight * (t - *own)
+		default:
+			*own += paceWeight * (t - *own)
+		}
+	case quiet > 0 && prompt >= prefillLeast:
+		x := max(t-quiet, t/10) / float64(prompt)
+		switch {
+		case p.perToken == 0:
+			p.perToken = x
+		case prompt <= prefillChunk/4 || x > p.perToken:
+			p.perToken += paceWeight * (x - p.perToken)
+		}
 	}
 }
 

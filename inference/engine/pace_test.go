@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -31,5 +32,32 @@ func TestPace(t *testing.T) {
 	}
 	if got := p.quietStep(1); got < 0.019 || got > 0.021 {
 		t.Errorf("a step for one is thought to take %v s, want no more than for four", got)
+	}
+}
+
+// On a machine that is busy with other things, quiet steps that took long do
+// not let prompts take long too.
+func TestPaceUnderNoise(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var p pace
+	noisy := func(ms float64) time.Duration {
+		if rng.Float64() < 0.3 {
+			ms *= 1 + 9*rng.Float64()
+		}
+		return time.Duration(ms * float64(time.Millisecond))
+	}
+	for range 200 {
+		p.note(noisy(20), 8, 0)
+	}
+	tokens, n := 0, 0
+	for i := range 400 { // a long prompt, of which each token takes 1 ms
+		b := p.budget(8, 1)
+		p.note(noisy(20+float64(b)), 8, b)
+		if i >= 100 {
+			tokens, n = tokens+b, n+1
+		}
+	}
+	if mean := float64(tokens) / float64(n); mean > 2*prefillShare*20 {
+		t.Errorf("steps of 20 ms take on %.0f tokens of 1 ms, want no more than about %v", mean, prefillShare*20)
 	}
 }

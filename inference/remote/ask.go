@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -31,7 +30,7 @@ func (m *Model) Names(ctx context.Context) ([]string, error) {
 		Data []struct{ ID string }
 	}
 	if json.Unmarshal(text, &list) != nil || list.Data == nil {
-		return nil, fmt.Errorf("backend %s: %w", m.name, chat.Errorf(chat.BadBackend, "the backend's list of models is no such list; is the base URL right?"))
+		return nil, m.failed(chat.Errorf(chat.BadBackend, "the backend's list of models is no such list; is the base URL right?"))
 	}
 	names := make([]string, len(list.Data))
 	for i, d := range list.Data {
@@ -73,5 +72,5 @@ func (m *Model) get(ctx context.Context, path string, limit int64) ([]byte, erro
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return nil, fmt.Errorf("backend %s: %w", m.name, err)
+	return nil, m.failed(err)
 }

@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -64,7 +63,7 @@ func whole[T any](ctx context.Context, m *Model, path string, from sender, encod
 		if err != nil && holdsError(body) {
 			e := wire.DecodeError(0, body)
 			e.Kind = chat.BadBackend // it said that all was well
-			return nil, e
+			return nil, &said{e}
 		}
 		return out, err
 	}()
@@ -74,7 +73,7 @@ func whole[T any](ctx context.Context, m *Model, path string, from sender, encod
 	if ctx.Err() != nil {
 		err = context.Cause(ctx) // whatever broke, this is why
 	}
-	return nil, fmt.Errorf("backend %s: %w", m.name, err)
+	return nil, m.failed(err)
 }
 
 // fetch posts a body and returns that of the answer.

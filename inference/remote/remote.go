@@ -141,7 +141,7 @@ func (m *Model) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 		if ctx.Err() != nil {
 			err = context.Cause(ctx) // whatever broke, this is why
 		}
-		yield(chat.Event{}, fmt.Errorf("backend %s: %w", m.name, err))
+		yield(chat.Event{}, m.failed(err))
 	}
 }
 
@@ -297,7 +297,7 @@ func check(res *http.Response, body io.Reader) error {
 	if holdsError(text) {
 		e := wire.DecodeError(0, text)
 		e.Kind = chat.BadBackend // it said that all was well
-		return e
+		return &said{e}
 	}
 	if encoding != "" {
 		media += ", " + encoding
@@ -332,7 +332,30 @@ func ours(e *chat.Error) error {
 	case chat.Internal:
 		e.Kind = chat.BadBackend
 	}
-	return e
+	return &said{e}
+}
+
+// A said is an error in the words of a server, which may repeat those of a user.
+// The client is told them, and whoever prints the error is not.
+type said struct{ e *chat.Error }
+
+func (s *said) Unwrap() error { return s.e }
+
+func (s *said) Error() string {
+	text := fmt.Sprintf("an error of the kind %q", s.e.Kind)
+	if s.e.Code != "" {
+		text += fmt.Sprintf(" and the code %.40q", s.e.Code)
+	}
+	return text + ", in words that the client was told"
+}
+
+// failed returns err as that of the backend. The words of a worker of ours may
+// be printed.
+func (m *Model) failed(err error) error {
+	if s, ok := errors.AsType[*said](err); ok && m.inside != nil {
+		err = s.e
+	}
+	return fmt.Errorf("backend %s: %w", m.name, err)
 }
 
 // brokenOff is the error of a stream that ended before its answer did.
