@@ -66,7 +66,20 @@ func Compile(lexicons []*lexicon.Lexicon, policies ...*Policy) (*Rules, error) {
 // combination keeps a text waiting for as long as it may span; where it is only
 // watched for, nothing waits.
 func apart(patterns []match.Pattern) [][]match.Pattern {
-	var words, combinations []match.Pattern
+	words, combinations := patterns, []match.Pattern(nil)
+	if slices.ContainsFunc(patterns, func(p match.Pattern) bool { return p.All != nil }) {
+		words, combinations = parted(patterns)
+	}
+	var groups [][]match.Pattern
+	for _, group := range [][]match.Pattern{words, combinations} {
+		if slices.ContainsFunc(group, func(p match.Pattern) bool { return !p.Allow }) {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
+func parted(patterns []match.Pattern) (words, combinations []match.Pattern) {
 	for _, p := range patterns {
 		if p.All == nil {
 			words = append(words, p)
@@ -75,13 +88,7 @@ func apart(patterns []match.Pattern) [][]match.Pattern {
 			combinations = append(combinations, p)
 		}
 	}
-	var parted [][]match.Pattern
-	for _, group := range [][]match.Pattern{words, combinations} {
-		if slices.ContainsFunc(group, func(p match.Pattern) bool { return !p.Allow }) {
-			parted = append(parted, group)
-		}
-	}
-	return parted
+	return words, combinations
 }
 
 // rulesIn lists the rules that patterns are of, each once.

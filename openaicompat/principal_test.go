@@ -31,7 +31,7 @@ func (h *heard) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 				time.Sleep(20 * time.Second)
 			}
 			req.Waiting(0, 0)
-			time.Sleep(20 * time.Second)
+			time.Sleep(25 * time.Second) // and not 20, which would end with a comment at the same moment
 		}
 		h.Script.Chat(ctx, req)(yield)
 	}

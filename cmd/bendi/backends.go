@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -330,6 +332,12 @@ func tell(log *slog.Logger, route string, s router.Step) {
 	if e, ok := errors.AsType[*chat.Error](s.Err); ok {
 		text("kind", e.Kind.String())
 		text("code", e.Code)
+	}
+	// These are of this machine's making.
+	if e, ok := errors.AsType[*net.OpError](s.Err); ok {
+		text("cause", e.Error())
+	} else if e, ok := errors.AsType[*tls.CertificateVerificationError](s.Err); ok {
+		text("cause", e.Error())
 	}
 	log.LogAttrs(ctx, level, "router: "+string(s.What), attrs...)
 }

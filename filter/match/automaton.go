@@ -46,7 +46,8 @@ type Automaton struct {
 	combinations []combination
 	patterns     int
 	states       int
-	longest      int  // symbols
+	longest      int // symbols
+	ringMask     uint32
 	allows       bool // some pattern is
 }
 

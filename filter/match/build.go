@@ -416,6 +416,7 @@ const lostCell = anyOutput
 // finish gathers the outputs and gives back what the building needed.
 func (b *builder) finish() {
 	a := b.a
+	a.ringMask = ringSize(a.longest) - 1
 	a.nodes = slices.Clone(a.nodes)
 	for i := range a.nodes {
 		if m := &a.nodes[i].meta; m.depth() == 0 {

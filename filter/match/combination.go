@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"slices"
 
 	"bendi/filter/find"
@@ -59,13 +60,11 @@ func (g *gathering) old(s *Scanner) bool {
 }
 
 func (s *Scanner) gathering(which uint32) *gathering {
-	for i := range s.gather {
-		if s.gather[i].which == which {
-			return &s.gather[i]
-		}
+	i, is := slices.BinarySearchFunc(s.gather, which, func(g gathering, which uint32) int { return cmp.Compare(g.which, which) })
+	if !is {
+		s.gather = slices.Insert(s.gather, i, gathering{which: which, told: -1})
 	}
-	s.gather = append(s.gather, gathering{which: which, told: -1})
-	return &s.gather[len(s.gather)-1]
+	return &s.gather[i]
 }
 
 // wholes tells what is complete where end is.

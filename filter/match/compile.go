@@ -42,6 +42,7 @@ func Compile(patterns []Pattern, p Profile) (*Automaton, error) {
 type compiler struct {
 	a      *Automaton
 	reader Scanner // reads patterns as it reads texts, into glyphs
+	glyphs []glyph
 	errs   []error
 
 	syms   []rune   // of all words, in a row
@@ -160,11 +161,11 @@ func (c *compiler) word(text string, whole bool, out output) (reason string) {
 // read tells the symbols of a pattern, without what its ends do not need.
 func (c *compiler) read(text string) (glyphs []glyph, reason string) {
 	c.reader.Reset()
-	c.reader.record = &c.reader.glyphs
-	c.reader.glyphs = c.reader.glyphs[:0]
+	c.reader.record = &c.glyphs
+	c.glyphs = c.glyphs[:0]
 	c.reader.read(text, true)
 	c.reader.end()
-	glyphs = c.reader.glyphs
+	glyphs = c.glyphs
 
 	gap := func(g glyph) bool { return g.kind == fold.Noise || g.kind == fold.Space || g.kind == fold.Newline }
 	first := slices.IndexFunc(glyphs, func(g glyph) bool { return !gap(g) })

@@ -50,6 +50,9 @@ func (s *Scanner) outputs(end int) {
 				continue
 			}
 			f := a.outputs[k].flags
+			if s.met == nil {
+				s.met = &met{many: minMany}
+			}
 			switch {
 			case w == 0 && f&isAllow != 0:
 				allowed = min(allowed, start)
@@ -66,7 +69,7 @@ func (s *Scanner) outputs(end int) {
 	if allowed != never {
 		s.void(allowed, end)
 	}
-	if len(s.pending) >= s.many {
+	if s.met != nil && len(s.pending) >= s.many {
 		s.pos = end
 		s.tell(false)
 		s.many = max(minMany, 2*len(s.pending))
@@ -217,6 +220,9 @@ func (s *Scanner) settled() int {
 	at := min(s.pos, s.live(ahead))
 	if s.bare != nil && s.bare.refs > 0 {
 		at = min(at, s.bare.refAt)
+	}
+	if s.met == nil {
+		return at
 	}
 	for _, p := range s.pending {
 		if s.a.outputs[p.out].flags&isAllow == 0 {

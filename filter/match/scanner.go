@@ -26,35 +26,38 @@ type Scanner struct {
 	st  uint32 // the state after them
 	n   uint32 // symbols in ring, since the beginning; its place for the next is n modulo its length
 
-	ring   []uint32 // what verify needs of each of the last symbols; nil until a pair is met
-	latest uint32   // the ring's entry of the last symbol
-	more   []extra  // parallel to ring, for Strict and Sound
-	extra  extra    // of the last symbol
-	again  rune     // Strict: the last symbol, if it may be repeated, or brk
-	afresh bool     // Strict: there was a gap before one of its repetitions
+	// ring has what verify needs of each of the last symbols, and behind those
+	// their extras, for Strict and Sound. It is nil until a pair is met.
+	ring   []uint32
+	latest uint32 // the ring's entry of the last symbol
+	extra  extra  // of the last symbol
+	again  rune   // Strict: the last symbol, if it may be repeated, or brk
 
 	count   uint32 // symbols read
-	last    group  // of the last symbol
-	bound   uint8  // of the last rune that was not passed over
-	skipped uint8  // runes passed over since
-	spaces  bool   // the last symbol is a space
-	gaps    uint8  // runes in gap
-	waiting int    // how many of pending wait for the next rune
+	waiting int32  // how many of pending wait for the next rune
 	rest    [utf8.UTFMax]byte
 	rests   uint8 // bytes in rest: the beginning of a rune
+	afresh  bool  // Strict: there was a gap before one of the repetitions of again
+	last    group // of the last symbol
+	bound   uint8 // of the last rune that was not passed over
+	skipped uint8 // runes passed over since
+	spaces  bool  // the last symbol is a space
+	gaps    uint8 // runes in gap
 
 	gap [maxGap]gapRune
 
-	found   []find.Span
-	pending []pending
-	many    int // pending that are looked through
-	gather  []gathering
-
+	*met            // nil until something is
 	second *Scanner // Strict: the second reading
 	bare   *bare    // what it knows; nil in the first
-
 	record *[]glyph // where symbols go while a pattern is read
-	glyphs []glyph
+}
+
+// Met are the occurrences that were met and are not told.
+type met struct {
+	found   []find.Span // to be told
+	pending []pending   // not decided
+	many    int         // pending that are looked through
+	gather  []gathering
 }
 
 // A group is what a symbol is to a gap beside it.
@@ -67,10 +70,13 @@ const (
 )
 
 type gapRune struct {
-	r       rune // folded
-	kind    fold.Kind
-	at, end int
+	at   int
+	r    rune // folded
+	kind fold.Kind
+	size uint8 // in bytes
 }
+
+func (g gapRune) end() int { return g.at + int(g.size) }
 
 // Scanner makes a scanner of one stream.
 func (a *Automaton) Scanner() *Scanner {
@@ -85,10 +91,12 @@ func (a *Automaton) Scanner() *Scanner {
 // Reset makes s ready for another stream.
 func (s *Scanner) Reset() {
 	*s = Scanner{
-		a: s.a, ring: s.ring, more: s.more, again: brk,
-		many: minMany, pending: s.pending[:0], gather: s.gather[:0],
-		second: s.second, bare: s.bare,
-		record: s.record, glyphs: s.glyphs,
+		a: s.a, ring: s.ring, again: brk,
+		met: s.met, second: s.second, bare: s.bare,
+		record: s.record,
+	}
+	if m := s.met; m != nil {
+		*m = met{found: m.found[:0], pending: m.pending[:0], many: minMany, gather: m.gather[:0]}
 	}
 	if s.bare != nil {
 		*s.bare = bare{}
@@ -110,15 +118,18 @@ func (s *Scanner) Scan(found []find.Span, piece string, last bool) (spans []find
 }
 
 func (s *Scanner) scan(found []find.Span, piece string, last bool) (spans []find.Span, settled int) {
-	s.found = found
 	s.read(s.complete(piece, last), last)
 	if last {
 		s.end()
 	}
-	if len(s.pending) > 0 {
-		s.tell(last)
+	spans = found
+	if s.met != nil {
+		if len(s.pending) > 0 {
+			s.tell(last)
+		}
+		spans = append(spans, s.found...)
+		s.found = s.found[:0]
 	}
-	spans, s.found = s.found, nil
 	if last {
 		return spans, s.pos
 	}
@@ -360,7 +371,7 @@ func (s *Scanner) one(r rune, f fact, at, end int) {
 			kind = fold.Letter // as in b@d
 			break
 		}
-		s.noise(gapRune{r, kind, at, end}, f.bound())
+		s.noise(gapRune{at, r, kind, uint8(end - at)}, f.bound())
 		return
 	}
 	g := groupOf(kind)
@@ -408,7 +419,7 @@ func (s *Scanner) noise(g gapRune, bound uint8) {
 		s.closeGap(apart)
 		s.literal(g)
 	case s.widens(g):
-		s.skip(g.end)
+		s.skip(g.end())
 	default:
 		s.gap[s.gaps] = g
 		s.gaps++
@@ -466,15 +477,15 @@ func (g gapRune) isDot() bool { return g.r == '.' }
 // literal reads a rune of a gap that is text.
 func (s *Scanner) literal(g gapRune) {
 	if g.kind == fold.Noise {
-		s.symbol(g.r, g.kind, g.at, g.end, pack(g.at, 0, 0, false), extra(g.r)|oneRun)
+		s.symbol(g.r, g.kind, g.at, g.end(), pack(g.at, 0, 0, false), extra(g.r)|oneRun)
 		s.last, s.spaces = apart, false
 		return
 	}
 	if s.spaces {
-		s.skip(g.end)
+		s.skip(g.end())
 		return
 	}
-	s.symbol(' ', fold.Space, g.at, g.end, pack(g.at, 0, 0, false), oneRun)
+	s.symbol(' ', fold.Space, g.at, g.end(), pack(g.at, 0, 0, false), oneRun)
 	s.last, s.spaces = apart, true
 }
 
@@ -492,10 +503,11 @@ func (s *Scanner) symbol(r rune, kind fold.Kind, at, end int, packed uint32, e e
 	if s.st >= a.shallow {
 		if before < a.shallow {
 			if s.ring == nil {
-				s.ring = make([]uint32, ringSize(a.longest))
+				size := a.ringMask + 1
 				if a.profile != Default {
-					s.more = make([]extra, len(s.ring))
+					size *= 2
 				}
+				s.ring = make([]uint32, size)
 			}
 			s.push(s.latest, s.extra)
 		}
@@ -508,18 +520,18 @@ func (s *Scanner) symbol(r rune, kind fold.Kind, at, end int, packed uint32, e e
 }
 
 func (s *Scanner) push(packed uint32, e extra) {
-	i := s.n & uint32(len(s.ring)-1)
+	i, mask := s.n&s.a.ringMask, s.a.ringMask
 	s.ring[i] = packed
-	if s.more != nil {
-		s.more[i] = e
+	if s.a.profile != Default {
+		s.ring[mask+1+i] = uint32(e)
 	}
 	s.n++
 }
 
 // ringSize is a power of two.
-func ringSize(longest int) int {
-	n := 2
-	for n < longest {
+func ringSize(longest int) uint32 {
+	n := uint32(2)
+	for int(n) < longest {
 		n *= 2
 	}
 	return n
@@ -552,7 +564,7 @@ func (s *Scanner) entry(back uint32) uint32 {
 	if back == 1 {
 		return s.latest
 	}
-	return s.ring[(s.n-back)&uint32(len(s.ring)-1)]
+	return s.ring[(s.n-back)&s.a.ringMask]
 }
 
 // extraOf is the extra of that symbol.
@@ -560,7 +572,7 @@ func (s *Scanner) extraOf(back uint32) extra {
 	if back == 1 {
 		return s.extra
 	}
-	return s.more[(s.n-back)&uint32(len(s.more)-1)]
+	return extra(s.ring[s.a.ringMask+1+(s.n-back)&s.a.ringMask])
 }
 
 // end reads the end of the stream.

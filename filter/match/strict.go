@@ -92,7 +92,7 @@ func (s *Scanner) repeat(end int, gap bool) {
 	s.extra += oneRun
 	s.afresh = s.afresh || gap
 	if s.st >= s.a.shallow {
-		s.more[(s.n-1)&uint32(len(s.more)-1)] = s.extra
+		s.ring[s.a.ringMask+1+(s.n-1)&s.a.ringMask] = uint32(s.extra)
 	}
 	if s.a.nodes[s.st].meta&anyOutput != 0 {
 		s.outputs(end)

@@ -3,6 +3,7 @@ package pii
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Numbers are read as groups of digits with separators between them: the date
@@ -199,6 +200,10 @@ func (v *view) glance(p int) (plain, over bool) {
 		over, ends = true, ascii[v.b[i+1]]&isLetter != 0
 	case ')', '\t':
 		over = true
+	case 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9: // Chinese
+		r, n := utf8.DecodeRune(v.b[i:])
+		ends = n == 3 && numeral(r) < 0
+		over = ends
 	}
 	first := v.b[p]
 	switch n := i - p; {

@@ -98,3 +98,41 @@ func TestProxy(t *testing.T) {
 		t.Error("the environment's proxy was asked")
 	}
 }
+
+// What a server says may repeat what a user wrote: the client is told, and
+// whoever prints the error is not. Of a worker of ours everything may be printed.
+func TestWordsOfAServerAreNotPrinted(t *testing.T) {
+	for _, inside := range []bool{false, true} {
+		for name, answer := range map[string]http.HandlerFunc{
+			"by its status": func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+				io.WriteString(w, `{"error":{"message":"no to what-somebody-wrote","code":"invalid_value"}}`)
+			},
+			"in the stream": func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				io.WriteString(w, "data: {\"error\":{\"message\":\"no to what-somebody-wrote\"}}\n\n")
+			},
+			"as if all were well": func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				io.WriteString(w, `{"error":{"message":"no to what-somebody-wrote"}}`)
+			},
+		} {
+			m := serve(t, answer, func(o *remote.Options) {
+				if inside {
+					o.Inside = []byte("secret")
+				}
+			})
+			var err error
+			for _, e := range m.Chat(t.Context(), &chat.Request{Model: "m", N: 1, Messages: []chat.Message{chat.TextMessage(chat.User, "what-somebody-wrote")}}) {
+				err = e
+			}
+			e, ok := errors.AsType[*chat.Error](err)
+			if !ok || !strings.Contains(e.Msg, "what-somebody-wrote") {
+				t.Errorf("%s: the client is told %v", name, e)
+			}
+			if printed := strings.Contains(err.Error(), "what-somebody-wrote"); printed != inside {
+				t.Errorf("%s, a worker of ours: %v; it is printed: %v", name, inside, err)
+			}
+		}
+	}
+}
