@@ -336,27 +336,11 @@ func (c *choice) strands(yield func(*strand, func(*chat.Event, string)) bool) {
 	}
 }
 
-// end ends a choice: what is held goes out, then the end.
+// end ends a choice. What is held goes out before its end, unless it is blocked:
+// then nobody knows what would have become of it.
 func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Usage) {
-	if c.tokens != nil {
-		c.tokens.write("", true)
-	}
-	for s, put := range c.strands {
-		if s.blocked {
-			continue
-		}
-		if text := s.write("", true); text != "" {
-			out := chat.Event{Choice: c.index}
-			put(&out, text)
-			a.logs(c, &out)
-			a.send(c, out)
-		}
-		blocked = blocked || s.blocked
-	}
-	if out := (chat.Event{Choice: c.index}); len(c.logs) > 0 && !blocked {
-		if a.logs(c, &out); !silent(&out) {
-			a.send(c, out)
-		}
+	if !blocked {
+		blocked = a.flush(c)
 	}
 	switch {
 	case blocked:
@@ -381,6 +365,30 @@ func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Us
 	c.ended = true
 	a.left--
 	a.emit(chat.Event{Choice: c.index, Finish: finish, Usage: usage, Filtered: c.tally.filtered(a.policy, true)})
+}
+
+// flush lets go of what is held of a choice, and reports whether that blocks.
+func (a *answer) flush(c *choice) (blocked bool) {
+	if c.tokens != nil {
+		c.tokens.write("", true)
+	}
+	for s, put := range c.strands {
+		out := chat.Event{Choice: c.index}
+		if text := s.write("", true); text != "" {
+			put(&out, text)
+			a.logs(c, &out)
+			a.send(c, out)
+		}
+		if s.blocked {
+			return true
+		}
+	}
+	if out := (chat.Event{Choice: c.index}); len(c.logs) > 0 {
+		if a.logs(c, &out); !silent(&out) {
+			a.send(c, out)
+		}
+	}
+	return false
 }
 
 // send passes on an event of c, at once or when the choice has ended.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,7 +66,37 @@ func (p *program) checkBackend(ctx context.Context, name string, b config.Backen
 	if len(missing) > 0 {
 		return "fail", name + ": " + strings.Join(missing, "\n")
 	}
+	if addr, public := publicAddress(ctx, b); public {
+		return "warn", p.sayf("%s: it is there, and has the models; its zone is inside, and its address %v is one of the internet: make it outside unless that is yours", "%s：可以连接，模型齐全；其 zone 为 inside，但地址 %v 属于互联网：若不归您所有，请改为 outside", name, addr)
+	}
 	return "ok", p.sayf("%s: it is there, and has the models (%s)", "%s：可以连接，模型齐全（%s）", name, zone)
+}
+
+// publicAddress returns an address of a backend inside that is one of the
+// internet, if it has one.
+func publicAddress(ctx context.Context, b config.Backend) (netip.Addr, bool) {
+	u, err := url.Parse(b.URL)
+	if b.Outside() || b.Socket != "" || err != nil {
+		return netip.Addr{}, false
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return netip.Addr{}, false // the check before has said so
+	}
+	for _, addr := range addrs {
+		if isPublic(addr) {
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// carriers are the addresses that networks share behind one of their own.
+var carriers = netip.MustParsePrefix("100.64.0.0/10")
+
+func isPublic(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return addr.IsGlobalUnicast() && !addr.IsPrivate() && !carriers.Contains(addr)
 }
 
 // names asks a backend for the names of its models.

@@ -123,7 +123,7 @@ func (s *Scanner) markupRune(r rune, at, end int) {
 			s.plainRune(r, f, at, end)
 			return
 		}
-		s.gaps = 0
+		s.gap, s.gaps = s.gap[:0], 0
 		if s.waiting > 0 {
 			s.resolve(f.bound())
 		}

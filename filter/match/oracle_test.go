@@ -23,6 +23,7 @@ type oracleToken struct {
 	at, end        int
 	next           int  // the token that begins where this rune ends
 	inner          bool // not the first of its rune
+	joined         bool // to the rune before
 	syllable, last bool // of a Han character that has a reading; the last letter of it
 }
 
@@ -43,11 +44,13 @@ type oracleEnd struct {
 
 func oracleTokens(text string, p Profile) []oracleToken {
 	var tokens []oracleToken
+	joiner := false
 	for at := 0; at < len(text); {
 		raw, size := utf8.DecodeRuneInString(text[at:])
 		end := at + size
 		kind := fold.KindOf(raw)
 		if kind == fold.Invisible || kind == fold.Mark {
+			joiner = joiner || raw == 0x200D
 			at = end
 			continue
 		}
@@ -80,6 +83,7 @@ func oracleTokens(text string, p Profile) []oracleToken {
 		for i := first; i < len(tokens); i++ {
 			tokens[i].next = len(tokens)
 		}
+		tokens[first].joined, joiner = joiner, false
 		tokens[len(tokens)-1].last = true
 		at = end
 	}
@@ -148,13 +152,17 @@ func oraclePasses(tokens []oracleToken, i, j int, p Profile) bool {
 		return false
 	}
 	left, right := tokens[i-1], tokens[j]
-	size := j - i
+	size, wide := j-i, j-i
 	for k := i + 1; k < j; k++ {
+		if tokens[k].joined && tokens[k].kind == fold.Noise && tokens[k-1].kind == fold.Noise {
+			size--
+		}
 		if p != Default && oracleLetter(left) && tokens[k].kind != fold.Noise && tokens[k-1].kind != fold.Noise {
 			size-- // spaces after a letter count once
+			wide--
 		}
 	}
-	if size > 2 {
+	if size > 2 || wide > 8 {
 		return false
 	}
 	if !oracleWord(left) || !oracleWord(right) {

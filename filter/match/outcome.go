@@ -256,14 +256,14 @@ func (s *Scanner) live(kind meta) int {
 		whole = 0
 	}
 	st, spaces, read := s.st, false, uint32(0)
-	var starts [maxGap]int
+	var starts [maxWide]int
 	since := func(depth uint32) int {
 		if depth <= read {
 			return starts[read-depth]
 		}
 		return place(s.entry(depth-read), s.pos)
 	}
-	for _, g := range s.gap[:s.gaps] {
+	for _, g := range s.gap {
 		r := g.r
 		if g.kind == fold.Noise {
 			spaces = false
@@ -310,7 +310,7 @@ func (s *Scanner) across() meta {
 		return ahead // the last symbol may be repeated
 	case s.a.profile == Sound:
 		return aheadWord // all its words are letters
-	case s.last == han && slices.ContainsFunc(s.gap[:s.gaps], gapRune.isDot):
+	case s.last == han && slices.ContainsFunc(s.gap, gapRune.isDot):
 		return aheadHan
 	case s.last == han:
 		return aheadWord

@@ -18,9 +18,9 @@ import (
 var pieces = []string{
 	"赌", "博", "赌", "博", "網", "网", "𠮷", "〇",
 	"a", "b", "A", "ａ", "а", "α", "c", "1", "é", "b", "o", "4", "du", "bo", "ǖ", "㎏", "⒜", "2", "@",
-	" ", " ", "\u3000", "\n", "*", "-", ".", "_", "🎲", "+",
+	" ", " ", "\u3000", "\n", "*", "-", ".", "_", "🎲", "🎲\u200d👧", "\u200d👧", "+",
 	"。", "，", ",", "(",
-	"\u200b", "\ufe0f", "\u0336", "\U000E0041",
+	"\u200b", "\u200d", "\ufe0f", "\u0336", "\U000E0041",
 	"\x80", "\xe8", "�",
 }
 
@@ -361,9 +361,9 @@ func TestTurns(t *testing.T) {
 // What is held back is bounded, whatever comes: here, all that is passed over.
 func TestBoundedHold(t *testing.T) {
 	for p, most := range map[Profile]int{
-		Default: MaxSymbols * (maxSkip + maxGap + 1) * utf8.UTFMax,
-		Sound:   MaxSymbols * (maxSkip + maxGap + 1) * utf8.UTFMax,
-		Strict:  MaxSymbols * maxRun * (maxSkip + maxGap + 1) * utf8.UTFMax,
+		Default: MaxSymbols * (maxSkip + maxWide + 1) * utf8.UTFMax,
+		Sound:   MaxSymbols * (maxSkip + maxWide + 1) * utf8.UTFMax,
+		Strict:  MaxSymbols * maxRun * (maxSkip + maxWide + 1) * utf8.UTFMax,
 	} {
 		a := compile(t, p, append(words("赌博机", "ab", "a b c", "c++", "赌<b"), Pattern{Text: "赌", Whole: true, Rule: 5}, Pattern{Text: "赌博机器", Allow: true})...)
 		for _, unit := range []string{"\u200b", "\u0336", " ", "\n", "*", "赌", "赌博", "a", "a ", "a b ", "<b>", "<", "&#1", "](", "\n1. ", "赌\u200b", "\xe8\x80", "c+"} {

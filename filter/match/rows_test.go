@@ -37,7 +37,8 @@ func TestDisguises(t *testing.T) {
 		{"spaces", Pattern{Text: "赌博"}, inDefault | inStrict | inSound, []string{"赌 博", "赌\u3000博", "赌\u00a0 博", "赌\u2003博"}},
 		{"spelled", Pattern{Text: "badword"}, inStrict | inSound, []string{"b a d w o r d", "b-a-d-w-o-r-d", "b. a. d. w. o. r. d"}},
 		{"noise", Pattern{Text: "赌博"}, inDefault | inStrict | inSound, []string{"赌*博", "赌_博", "赌-博", "赌.博", "赌|博", "赌~博", "赌·博"}},
-		{"emoji", Pattern{Text: "赌博"}, inDefault | inStrict | inSound, []string{"赌🎲博", "赌🎲\ufe0f博"}},
+		{"emoji", Pattern{Text: "赌博"}, inDefault | inStrict | inSound, []string{"赌🎲博", "赌🎲\ufe0f博", "赌👨\u200d👩\u200d👧博", "赌👩\u200d❤\ufe0f\u200d👨🎲博"}},
+		{"many emoji", Pattern{Text: "赌博"}, 0, []string{"赌👨👩👧博", "赌👨\u200d👩🎲🎲博", "赌👨 \u200d👩🎲博"}},
 		{"line break", Pattern{Text: "赌博"}, inDefault | inStrict | inSound, []string{"赌\n博", "赌\r\n博"}},
 		{"list", Pattern{Text: "赌博"}, inStrict, []string{"1. 赌\n2. 博", "1、赌\n2、博", "- 赌\n- 博"}},
 		{"markup", Pattern{Text: "赌博"}, inStrict, []string{

@@ -11,7 +11,8 @@ import (
 
 // Limits of what is passed over inside a word.
 const (
-	maxGap  = 2  // runes of noise, spaces and line ends
+	maxGap  = 2  // runes of noise, spaces and line ends; emoji that are joined to one count once
+	maxWide = 8  // of them all
 	maxSkip = 64 // invisible runes, combining marks and repeated spaces
 )
 
@@ -42,9 +43,10 @@ type Scanner struct {
 	bound   uint8 // of the last rune that was not passed over
 	skipped uint8 // runes passed over since
 	spaces  bool  // the last symbol is a space
-	gaps    uint8 // runes in gap
+	gaps    uint8 // runes in gap, as they count
+	joiner  bool  // the last rune of gap is joined to the next
 
-	gap [maxGap]gapRune
+	gap []gapRune
 
 	*met            // nil until something is
 	second *Scanner // Strict: the second reading
@@ -92,7 +94,7 @@ func (a *Automaton) Scanner() *Scanner {
 func (s *Scanner) Reset() {
 	*s = Scanner{
 		a: s.a, ring: s.ring, again: brk,
-		met: s.met, second: s.second, bare: s.bare,
+		gap: s.gap[:0], met: s.met, second: s.second, bare: s.bare,
 		record: s.record,
 	}
 	if m := s.met; m != nil {
@@ -341,6 +343,7 @@ func (s *Scanner) rune(r rune, at, end int) {
 func (s *Scanner) plainRune(r rune, f fact, at, end int) {
 	switch f.kind() {
 	case fold.Invisible, fold.Mark:
+		s.joiner = s.joiner || r == 0x200D
 		s.skip(end)
 		return
 	}
@@ -412,16 +415,20 @@ func (s *Scanner) skip(end int) {
 
 // noise reads a rune of a gap.
 func (s *Scanner) noise(g gapRune, bound uint8) {
+	joined := s.joiner && s.gaps > 0 && g.kind == fold.Noise && s.gap[len(s.gap)-1].kind == fold.Noise
+	s.joiner = false
 	switch {
 	case s.last == apart:
 		s.literal(g)
-	case s.gaps == maxGap && !s.widens(g), s.last == letter && g.r == '.' && s.a.profile == Default:
+	case joined && len(s.gap) < maxWide:
+		s.gap = append(s.gap, g)
+	case joined, (s.gaps == maxGap || len(s.gap) == maxWide) && !s.widens(g), s.last == letter && g.r == '.' && s.a.profile == Default:
 		s.closeGap(apart)
 		s.literal(g)
 	case s.widens(g):
 		s.skip(g.end())
 	default:
-		s.gap[s.gaps] = g
+		s.gap = append(s.gap, g)
 		s.gaps++
 	}
 	s.bound = bound
@@ -431,17 +438,18 @@ func (s *Scanner) noise(g gapRune, bound uint8) {
 // difference in Strict and Sound: they may pass over one space that a pattern
 // has in Default.
 func (s *Scanner) widens(g gapRune) bool {
-	return s.a.profile != Default && s.last == letter && s.gaps > 0 && g.isSpace() && s.gap[s.gaps-1].isSpace()
+	return s.a.profile != Default && s.last == letter && s.gaps > 0 && g.isSpace() && s.gap[len(s.gap)-1].isSpace()
 }
 
 // closeGap decides about the gap, now that the group of the next symbol is
 // known, and reports whether there was one that is passed over.
 func (s *Scanner) closeGap(next group) bool {
+	s.joiner = false
 	if s.gaps == 0 {
 		return false
 	}
-	gap := s.gap[:s.gaps]
-	s.gaps = 0
+	gap := s.gap
+	s.gap, s.gaps = s.gap[:0], 0
 	if s.passes(gap, next) {
 		return true
 	}

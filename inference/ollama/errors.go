@@ -73,7 +73,7 @@ func refusal(status int, said, model string) *chat.Error {
 		return &chat.Error{Kind: chat.Unavailable, RetryAfter: busyWait, Msg: fmt.Sprintf("Ollama is busy (status %d: %s); try again in a moment", status, text)}
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return &chat.Error{
-			Kind: chat.BadBackend, Err: fmt.Errorf("the server said: %s", text),
+			Kind: chat.BadBackend, Code: codeOf[status], Err: fmt.Errorf("the server said: %s", text),
 			Msg: fmt.Sprintf("Ollama refused the gateway with status %d; the operator has to set the backend's key, or have Ollama allow its host with OLLAMA_HOST", status),
 		}
 	case status == http.StatusGatewayTimeout, status == http.StatusRequestTimeout:
@@ -87,6 +87,9 @@ func refusal(status int, said, model string) *chat.Error {
 	}
 	return chat.Errorf(chat.BadBackend, "Ollama failed (status %d: %s); its log has more", status, text)
 }
+
+// codeOf has the code of a key that is not taken; package router knows it.
+var codeOf = map[int]string{http.StatusUnauthorized: "backend_auth"}
 
 func notInstalled(model string) *chat.Error {
 	return &chat.Error{

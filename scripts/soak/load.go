@@ -23,6 +23,7 @@ type load struct {
 	clients int
 	began   time.Time
 	seed    uint64
+	short   bool
 
 	asked, answered, left, gone, failed, tokens, swaps atomic.Int64
 
@@ -32,7 +33,7 @@ type load struct {
 }
 
 func newLoad(s *server, o options) *load {
-	return &load{server: s, clients: o.clients, seed: o.seed, began: time.Now(), kinds: make(map[string]int)}
+	return &load{server: s, clients: o.clients, seed: o.seed, short: o.short, began: time.Now(), kinds: make(map[string]int)}
 }
 
 // play asks n requests, or for so long where that is above 0. When it returns,
@@ -55,7 +56,9 @@ func (l *load) play(ctx context.Context, n int, lasts time.Duration) {
 		})
 	}
 	swapping, stopSwapping := context.WithCancel(ctx)
-	swapper.Go(func() { l.swap(swapping) })
+	if !l.short {
+		swapper.Go(func() { l.swap(swapping) })
+	}
 	clients.Wait()
 	stopSwapping()
 	swapper.Wait()
@@ -132,11 +135,15 @@ func (l *load) ask(ctx context.Context, random *rand.Rand) {
 		messages = append([]map[string]string{{"role": "system", "content": strings.Repeat(rule, 6)}}, messages...)
 	}
 	body := map[string]any{"messages": messages, "max_tokens": 1 + random.IntN(12)}
+	if l.short {
+		body["max_tokens"] = 1 + random.IntN(4)
+	}
 	mayMiss := false // the model may be gone
-	switch random.IntN(10) {
-	case 0, 1, 2:
+	switch adapter := random.IntN(10); {
+	case l.short:
+	case adapter < 3:
 		path = "/v1/chat/pro"
-	case 3:
+	case adapter == 3:
 		body["model"], mayMiss = "demo:hot", true
 	}
 	switch random.IntN(8) {

@@ -38,6 +38,7 @@ type options struct {
 	requests int
 	lasts    time.Duration // instead of a number of requests; 0: not
 	clients  int
+	short    bool // requests of few tokens to the model without adapters
 	seed     uint64
 	home     string // of the installation
 }
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.requests, "requests", 100_000, "how many requests")
 	flags.DurationVar(&o.lasts, "for", 0, "go on for so long, whatever the number of requests")
 	flags.IntVar(&o.clients, "clients", 32, "clients at once")
+	flags.BoolVar(&o.short, "short", false, "ask for few tokens, and of the model without adapters alone, for many requests in little time")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the random choices")
 	flags.StringVar(&o.home, "home", ".", "folder of the installation")
 	if err := flags.Parse(args); err != nil {
