@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"bendi/internal/faults"
 	"bendi/models/load"
 
 	"bendi/internal/spelling"
@@ -50,7 +51,7 @@ func newDecoder(source, dir string, lookup func(string) (string, bool)) *decoder
 // document decodes the whole of text into c.
 func (d *decoder) document(text []byte, c *Config) {
 	tokens := lexer.Tokenize(string(text))
-	if at := tooDeep(tokens); at != nil {
+	if at := faults.TooDeep(tokens); at != nil {
 		d.fault(at, "", "lists and mappings are nested too deep")
 		return
 	}
@@ -81,29 +82,6 @@ func (d *decoder) document(text []byte, c *Config) {
 			d.value(doc.Body, reflect.ValueOf(c).Elem(), "")
 		}
 	}
-}
-
-// tooDeep returns where tokens nest deeper than any configuration does, which
-// would cost the parser memory without bound.
-func tooDeep(tokens token.Tokens) *token.Position {
-	const mostBrackets, mostColumns = 32, 256
-	brackets := 0
-	for _, tk := range tokens {
-		switch tk.Type {
-		case token.MappingStartType, token.SequenceStartType:
-			brackets++
-		case token.MappingEndType, token.SequenceEndType:
-			brackets = max(0, brackets-1)
-		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType:
-			if brackets == 0 && tk.Position.Column > mostColumns {
-				return tk.Position
-			}
-		}
-		if brackets > mostBrackets {
-			return tk.Position
-		}
-	}
-	return nil
 }
 
 func (d *decoder) fault(at *token.Position, key, format string, args ...any) {

@@ -94,7 +94,7 @@ func Load(opts Options) (*Config, *Origins, error) {
 		}
 	})
 	if len(d.faults) > 0 {
-		d.faults.sort()
+		d.faults.Sort()
 		return nil, nil, d.faults
 	}
 	return c, &Origins{File: file, byKey: d.origins}, nil

@@ -107,7 +107,7 @@ func Read(source string, text []byte, opts Options) (*Lexicon, error) {
 	r := &reader{source: source, opts: opts}
 	r.read(text)
 	if len(r.faults) > 0 {
-		r.faults.sort()
+		r.faults.Sort()
 		return nil, r.faults
 	}
 	return &r.lexicon, nil

@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"bendi/internal/faults"
 )
 
 // yaml reads a YAML document.
@@ -205,7 +207,7 @@ func (y *yamlReader) parse() (root node, ok bool) {
 		}
 	}()
 	tokens := lexer.Tokenize(y.text)
-	if at := tooDeep(tokens); at != nil {
+	if at := faults.TooDeep(tokens); at != nil {
 		y.fault(y.at(at), "", "lists and mappings are nested too deep")
 		return node{}, false
 	}
@@ -337,29 +339,6 @@ func start(n ast.Node) *token.Position {
 	}
 	if tk := n.GetToken(); tk != nil {
 		return tk.Position
-	}
-	return nil
-}
-
-// tooDeep returns where tokens nest deeper than any lexicon does, which would
-// cost the parser memory without bound.
-func tooDeep(tokens token.Tokens) *token.Position {
-	const mostBrackets, mostColumns = 32, 256
-	brackets := 0
-	for _, tk := range tokens {
-		switch tk.Type {
-		case token.MappingStartType, token.SequenceStartType:
-			brackets++
-		case token.MappingEndType, token.SequenceEndType:
-			brackets = max(0, brackets-1)
-		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType:
-			if brackets == 0 && tk.Position.Column > mostColumns {
-				return tk.Position
-			}
-		}
-		if brackets > mostBrackets {
-			return tk.Position
-		}
 	}
 	return nil
 }

@@ -18,9 +18,10 @@
 //     whatever has no other kind is a symbol, after [fold.Rune].
 //   - Invisible runes and combining marks are passed over, up to 64 in a row.
 //   - Noise, spaces and line ends between two symbols are a gap. A gap of one or
-//     two runes, of which emoji that U+200D joins to one are one, is passed over where a Han character is on either side and a
+//     two runes is passed over where a Han character is on either side and a
 //     Han character, a letter or a digit on the other. (A full stop, being
-//     punctuation elsewhere, is passed over between two Han characters only.)
+//     punctuation elsewhere, is passed over between two Han characters only.
+//     Emoji that U+200D joins to one, up to eight, count as one rune.)
 //   - Any other gap is text: its noise is symbols, and each run of up to 64
 //     spaces and line ends is one symbol, the space.
 //
@@ -41,7 +42,7 @@
 // noise, as a text is: c++语言 is c语言. Noise at its ends counts only next to
 // letters, and is not found where a Han character follows. A hyphen or colon
 // beside a word goes on with it only if the word is hexadecimal, and words in
-// base64 between + and / are words. A keycap is a digit. A little more than necessary is held back
-// where a pattern begins with noise, within a gap under an allowed pattern, and
-// in Strict and Sound.
+// base64 between + and / are words. A keycap is a digit. A little more than
+// necessary is held back where a pattern begins with noise, within a gap under
+// an allowed pattern, and in Strict and Sound.
 package match
