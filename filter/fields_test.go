@@ -331,9 +331,9 @@ func TestPayload(t *testing.T) {
 func TestPartsAreReadAsOne(t *testing.T) {
 	w := guard(chattest.Script("ok\n"), nil)
 	req := ask("x")
-	req.Messages[0].Content = []chat.Part{{Kind: chat.TextPart, Text: "一"}, {Kind: chat.TextPart, Text: "二赌"}, {Kind: chat.TextPart, Text: "博"}}
+	req.Messages[0].Content = []chat.Part{{Kind: chat.TextPart, Text: "一"}, {Kind: chat.TextPart}, {Kind: chat.TextPart, Text: "二赌"}, {Kind: chat.TextPart, Text: "博"}}
 	_, err := chattest.Collect(w.Chat(t.Context(), req), 1)
-	if e, ok := errors.AsType[*chat.Error](err); !ok || e.Param != "messages[0].content[1].text" || w.found[0].Start != 3 || w.found[0].End != 9 {
+	if e, ok := errors.AsType[*chat.Error](err); !ok || e.Param != "messages[0].content[2].text" || w.found[0].Start != 3 || w.found[0].End != 9 {
 		t.Errorf("error %v, findings %+v", err, w.found)
 	}
 }
