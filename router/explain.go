@@ -116,15 +116,14 @@ type Candidate struct {
 // a part in it, it may be another the next time.
 func (p *Pool) Explain(req *chat.Request) Decision {
 	var c call
-	c.init(context.Background(), p, askerOf(req))
+	asker := askerOf(req)
+	c.init(context.Background(), p, asker)
 	defer c.close()
 	if p.Balance == Affine && len(p.backends) > 1 {
 		c.key = affinity(req)
 	}
-	d := Decision{Model: req.Model, Permission: Allowed}
-	if p.outside {
-		d.Permission, d.Because = c.ruling.Permission, c.ruling.because
-	}
+	ruling := p.Egress.judge(&asker) // which a pool of backends inside has no use for
+	d := Decision{Model: req.Model, Permission: ruling.Permission, Because: ruling.because}
 	list := p.rank(nil, &c, time.Now())
 	for _, k := range list {
 		one := Candidate{Status: k.backend.Status(), Tier: k.tier + 1, As: k.backend.name(req.Model), Excluded: k.why, Wait: k.wait}

@@ -364,6 +364,21 @@ func (p *program) printExplanation(e *explanation, output string) error {
 	return nil
 }
 
+// ruleText names what an egress rule is about: a class of data is its own name.
+func (p *program) ruleText(rule string) string {
+	switch rule {
+	case "the route":
+		return p.say(rule, "路由")
+	case "the key":
+		return p.say(rule, "密钥")
+	case "the filter":
+		return p.say(rule, "过滤")
+	case "keys, and this is asked without one":
+		return p.say(rule, "密钥，而本请求未带密钥")
+	}
+	return rule
+}
+
 func (p *program) writeExplanation(e *explanation) {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(p.stdout, "%s%s%s\n", label, strings.Repeat(" ", max(1, 10-width(label))), fmt.Sprintf(format, args...))
@@ -388,7 +403,11 @@ func (p *program) writeExplanation(e *explanation) {
 	line(p.say("found", "识别"), "%s", found)
 	because := ""
 	if len(e.Because) > 0 {
-		because = p.sayf("  (because of %s)", "  （依据：%s）", strings.Join(e.Because, ", "))
+		rules := make([]string, len(e.Because))
+		for i, rule := range e.Because {
+			rules[i] = p.ruleText(rule)
+		}
+		because = p.sayf("  (because of %s)", "  （依据：%s）", strings.Join(rules, ", "))
 	}
 	line(p.say("may leave", "可否外发"), "%s%s", e.Permission, because)
 	asked := 0

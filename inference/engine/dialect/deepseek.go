@@ -2,143 +2,75 @@ package dialect
 
 import "strings"
 
+const (
+	dsCalls, dsCallsEnd = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
+	dsCall, dsCallEnd   = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>"
+	dsSep               = "<｜tool▁sep｜>"
+	dsFence             = "```"
+	dsJSON              = dsFence + "json"
+)
+
 // DeepSeek V3 and V3.1 put calls between tags of their own, and the arguments
 // in JSON. Both are read alike: a head "function" with a name after the
 // separator is V3, a head with arguments after it is V3.1.
+var (
+	deepSeekV3Format = format{
+		name:  "deepseek-v3",
+		marks: []string{dsCalls, dsJSON},
+		tags:  deepSeekTags,
+		opens: deepSeekOpens,
+		begin: dsCalls, end: dsCallsEnd,
+		call: func(name string) (string, string) {
+			return dsCall + "function" + dsSep + name + "\n" + dsJSON + "\n", "\n" + dsFence + dsCallEnd
+		},
+	}
+	deepSeekV31Format = format{
+		name:  "deepseek-v3.1",
+		marks: []string{dsCalls},
+		tags:  deepSeekTags,
+		opens: deepSeekOpens,
+		begin: dsCalls, end: dsCallsEnd,
+		call: func(name string) (string, string) { return dsCall + name + dsSep, dsCallEnd },
+	}
+	deepSeekTags  = []string{dsCalls, dsCallsEnd, dsCall, dsCallEnd, dsSep}
+	deepSeekOpens = []fork{{dsCalls, deepSeekCalls}, {dsCall, deepSeekHead}}
+)
 
-func (p *Parser) deepSeekCalls() bool {
-	if !p.skip() {
-		return false
-	}
-	switch tag, m := p.at(dsCall); m {
-	case partial:
-		return false
-	case yes:
-		p.take(len(tag))
-		return p.next((*Parser).deepSeekHead)
-	}
-	return p.fail()
+func deepSeekCalls(p *Parser) state { return p.tag(fork{dsCall, deepSeekHead}) }
+func deepSeekHead(p *Parser) state {
+	return p.word("<", longestName, (*Parser).keyed, deepSeekSeparator)
 }
-
-func (p *Parser) deepSeekHead() bool {
-	head, m := p.until("<", longestName)
-	switch m {
-	case partial:
-		return false
-	case no:
-		return p.fail()
-	}
-	p.call.key = strings.TrimSpace(head)
-	return p.next((*Parser).deepSeekSeparator)
+func deepSeekSeparator(p *Parser) state { return p.tag(fork{dsSep, deepSeekName}) }
+func deepSeekFence(p *Parser) state {
+	return p.tag(fork{dsJSON, deepSeekFenced}, fork{"", deepSeekBare})
 }
-
-func (p *Parser) deepSeekSeparator() bool {
-	switch tag, m := p.at(dsSep); m {
-	case partial:
-		return false
-	case yes:
-		p.take(len(tag))
-		return p.next((*Parser).deepSeekName)
-	}
-	return p.fail()
+func deepSeekFenced(p *Parser) state   { return p.object(deepSeekFenceEnd) }
+func deepSeekBare(p *Parser) state     { return p.object(deepSeekEnd) }
+func deepSeekFenceEnd(p *Parser) state { return p.last(dsFence, deepSeekEnd) }
+func deepSeekEnd(p *Parser) state      { return p.last(dsCallEnd, deepSeekDone) }
+func deepSeekMore(p *Parser) state {
+	return p.tag(fork{dsCall, deepSeekHead}, fork{"", deepSeekCallsEnd})
 }
+func deepSeekCallsEnd(p *Parser) state { return p.last(dsCallsEnd, (*Parser).over) }
 
-func (p *Parser) deepSeekName() bool {
+func deepSeekName(p *Parser) state {
 	switch {
 	case !p.skip():
-		return false
-	case p.in == "":
-		return p.fail()
-	case p.in[0] == '{':
-		if !p.named(p.call.key) {
-			return p.fail()
-		}
-		return p.next((*Parser).deepSeekArguments)
-	}
-	switch name, m := p.until("\n", longestName); {
-	case m == partial:
-		return false
-	case m == no || p.call.key != "function" || !p.named(strings.TrimSpace(name)):
+		return nil
+	case !strings.HasPrefix(p.in, "{"):
+		return p.word("\n", longestName, (*Parser).namedFunction, deepSeekFence)
+	case !p.named(p.call.key):
 		return p.fail()
 	}
-	return p.next((*Parser).deepSeekFence)
+	return deepSeekBare
 }
 
-func (p *Parser) deepSeekFence() bool {
-	if !p.skip() {
-		return false
-	}
-	switch tag, m := p.at("```json"); m {
-	case partial:
-		return false
-	case yes:
-		p.take(len(tag))
-		p.call.fence = true
-	}
-	return p.next((*Parser).deepSeekArguments)
-}
-
-func (p *Parser) deepSeekArguments() bool {
-	switch {
-	case !p.skip():
-		return false
-	case p.in == "" || p.in[0] != '{':
-		return p.fail()
-	}
-	p.call.scan = jsonScanner{}
-	return p.next((*Parser).deepSeekObject)
-}
-
-func (p *Parser) deepSeekObject() bool {
-	switch m, bad := p.scanValue(p.arg); {
-	case bad:
-		return p.fail()
-	case m == partial:
-		return false
-	}
-	return p.next((*Parser).deepSeekEnd)
-}
-
-func (p *Parser) deepSeekEnd() bool {
-	if !p.skip() {
-		return false
-	}
-	tag := dsCallEnd
-	if p.call.fence {
-		tag = "```"
-	}
-	switch p.ended(tag) {
-	case partial:
-		return false
-	case no:
-		return p.fail()
-	}
-	if p.call.fence {
-		p.call.fence = false
-		return true
-	}
+func deepSeekDone(p *Parser) state {
 	p.done()
-	return p.next((*Parser).deepSeekMore)
+	return deepSeekMore
 }
 
-// deepSeekMore is after a call, where another may follow, or the end of them.
-func (p *Parser) deepSeekMore() bool {
-	if !p.skip() {
-		return false
-	}
-	switch tag, m := p.at(dsCall); m {
-	case partial:
-		return false
-	case yes:
-		p.take(len(tag))
-		return p.next((*Parser).deepSeekHead)
-	}
-	switch p.ended(dsCallsEnd) {
-	case partial:
-		return false
-	case no:
-		return p.fail()
-	}
-	p.call = call{}
-	return p.next((*Parser).content)
+// namedFunction notes a name behind the head "function".
+func (p *Parser) namedFunction(name string) bool {
+	return p.call.key == "function" && p.named(name)
 }

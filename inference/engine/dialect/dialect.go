@@ -34,6 +34,10 @@ const (
 	//	<arg_value>VALUE</arg_value>
 	//	</tool_call>
 	GLM
+	// DeepSeekV31, of DeepSeek V3.1:
+	//
+	//	<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{…}<｜tool▁call▁end｜><｜tool▁calls▁end｜>
+	DeepSeekV31
 	// DeepSeekV3, of DeepSeek V3 and R1:
 	//
 	//	<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>NAME
@@ -41,30 +45,9 @@ const (
 	//	{…}
 	//	```<｜tool▁call▁end｜><｜tool▁calls▁end｜>
 	DeepSeekV3
-	// DeepSeekV31, of DeepSeek V3.1:
-	//
-	//	<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{…}<｜tool▁call▁end｜><｜tool▁calls▁end｜>
-	DeepSeekV31
 )
 
-var familyNames = [...]string{"none", "hermes", "qwen-xml", "glm", "deepseek-v3", "deepseek-v3.1"}
-
-func (f Family) String() string { return familyNames[f] }
-
-// The tags, as the families write them.
-const (
-	toolCall, toolCallEnd   = "<tool_call>", "</tool_call>"
-	function, functionEnd   = "<function=", "</function>"
-	parameter, parameterEnd = "<parameter=", "</parameter>"
-	argKey, argKeyEnd       = "<arg_key>", "</arg_key>"
-	argValue, argValueEnd   = "<arg_value>", "</arg_value>"
-
-	dsCalls, dsCallsEnd = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
-	dsCall, dsCallEnd   = "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>"
-	dsSep               = "<｜tool▁sep｜>"
-
-	think, thinkEnd = "<think>", "</think>"
-)
+const think, thinkEnd = "<think>", "</think>"
 
 // A Dialect says how a model's answers are written. The zero Dialect is plain
 // text. Dialects may be compared with ==.
@@ -85,19 +68,7 @@ func Detect(template string, tokens []string) Dialect {
 	if template == "" {
 		mentions = func(tag string) bool { return slices.Contains(tokens, tag) }
 	}
-	var d Dialect
-	switch {
-	case mentions(dsCalls) && mentions("```json"):
-		d.Calls = DeepSeekV3
-	case mentions(dsCalls):
-		d.Calls = DeepSeekV31
-	case mentions(argKey):
-		d.Calls = GLM
-	case mentions(function) && mentions(parameter):
-		d.Calls = QwenXML
-	case mentions(toolCall):
-		d.Calls = Hermes
-	}
+	d := Dialect{Calls: familyOf(mentions)}
 	if mentions(thinkEnd) || slices.Contains(tokens, think) && slices.Contains(tokens, thinkEnd) {
 		d.ThinkStart, d.ThinkEnd = think, thinkEnd
 	}
@@ -113,17 +84,7 @@ func (d Dialect) Opened(prompt string) bool {
 // Tags returns the tags that a [Parser] looks for. Those that are control
 // tokens must reach it as text.
 func (d Dialect) Tags() []string {
-	var tags []string
-	switch d.Calls {
-	case Hermes:
-		tags = []string{toolCall, toolCallEnd}
-	case QwenXML:
-		tags = []string{toolCall, toolCallEnd, function, functionEnd, parameter, parameterEnd}
-	case GLM:
-		tags = []string{toolCall, toolCallEnd, argKey, argKeyEnd, argValue, argValueEnd}
-	case DeepSeekV3, DeepSeekV31:
-		tags = []string{dsCalls, dsCallsEnd, dsCall, dsCallEnd, dsSep}
-	}
+	tags := slices.Clone(formats[d.Calls].tags)
 	if d.ThinkStart != "" {
 		tags = append(tags, d.ThinkStart, d.ThinkEnd)
 	}

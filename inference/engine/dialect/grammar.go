@@ -57,34 +57,21 @@ func (d Dialect) ToolGrammar(tools []chat.Tool, choice Choice) (Grammar, bool) {
 	if len(tools) == 0 || d.Calls == NoCalls {
 		return Grammar{}, false
 	}
-	g := Grammar{Trigger: toolCall, Between: "\n", Must: choice.Mode == Required || choice.Mode == Named}
-	if d.Calls == DeepSeekV3 || d.Calls == DeepSeekV31 {
-		g.Trigger, g.Begin, g.Between, g.End = dsCalls, dsCalls, "\n", dsCallsEnd
+	f := formats[d.Calls]
+	g := Grammar{
+		Begin: f.begin, Between: "\n", End: f.end,
+		Trigger: f.opens[0].tag, Must: choice.Mode == Required || choice.Mode == Named,
 	}
 	for _, t := range tools {
-		f := CallForm{Name: t.Name, Parameters: t.Parameters}
-		if len(f.Parameters) == 0 {
-			f.Parameters = json.RawMessage(emptySchema)
+		c := CallForm{Name: t.Name, Parameters: t.Parameters, Keyed: f.param != nil}
+		if len(c.Parameters) == 0 {
+			c.Parameters = json.RawMessage(emptySchema)
 		}
-		switch d.Calls {
-		case Hermes:
-			f.Prefix, f.Suffix = toolCall+"\n{\"name\": "+quote(t.Name)+", \"arguments\": ", "}\n"+toolCallEnd
-		case QwenXML:
-			f.Prefix, f.Suffix = toolCall+"\n"+function+t.Name+">\n", functionEnd+"\n"+toolCallEnd
-			f.Keyed, f.Params = true, params(f.Parameters, func(key string) (string, string) {
-				return parameter + key + ">\n", "\n" + parameterEnd + "\n"
-			})
-		case GLM:
-			f.Prefix, f.Suffix = toolCall+t.Name+"\n", toolCallEnd
-			f.Keyed, f.Params = true, params(f.Parameters, func(key string) (string, string) {
-				return argKey + key + argKeyEnd + "\n" + argValue, argValueEnd + "\n"
-			})
-		case DeepSeekV3:
-			f.Prefix, f.Suffix = dsCall+"function"+dsSep+t.Name+"\n```json\n", "\n```"+dsCallEnd
-		case DeepSeekV31:
-			f.Prefix, f.Suffix = dsCall+t.Name+dsSep, dsCallEnd
+		c.Prefix, c.Suffix = f.call(t.Name)
+		if c.Keyed {
+			c.Params = params(c.Parameters, f.param)
 		}
-		g.Calls = append(g.Calls, f)
+		g.Calls = append(g.Calls, c)
 	}
 	return g, true
 }

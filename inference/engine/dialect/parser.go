@@ -59,11 +59,9 @@ type Parser struct {
 	schemas map[string]*schema // of tools called so far, by name
 	eager   bool
 	newID   func() string
-	opens   []string // the tags that begin a call; none when there are no tools
+	opens   []fork // the tags that begin a call; none when there are no tools
 
-	// state takes what it can from in, and reports whether there may be more
-	// to do. At the end of the text it must not wait.
-	state func(*Parser) bool
+	state state
 	in    string // not yet taken
 	final bool   // no text follows in
 
@@ -89,7 +87,7 @@ func (d Dialect) Parser(o Options) *Parser {
 		p.newID = func() string { return "call_" + rand.Text() }
 	}
 	if len(o.Tools) > 0 {
-		p.opens = d.opens()
+		p.opens = formats[d.Calls].opens
 	}
 	switch {
 	case d.ThinkStart == "":
@@ -102,25 +100,10 @@ func (d Dialect) Parser(o Options) *Parser {
 	return p
 }
 
-// opens returns the tags that begin a call. Some models leave out the outer
-// tag.
-func (d Dialect) opens() []string {
-	switch d.Calls {
-	case Hermes, GLM:
-		return []string{toolCall}
-	case QwenXML:
-		return []string{toolCall, function}
-	case DeepSeekV3, DeepSeekV31:
-		return []string{dsCalls, dsCall}
-	}
-	return nil
-}
-
 // Push takes the next text of the answer and returns what is certain by now.
 func (p *Parser) Push(text string) []Piece {
 	p.in += text
-	for p.state(p) {
-	}
+	p.run()
 	return p.pieces()
 }
 
@@ -128,8 +111,7 @@ func (p *Parser) Push(text string) []Piece {
 // then.
 func (p *Parser) Close() []Piece {
 	p.final = true
-	for p.state(p) {
-	}
+	p.run()
 	keep := !p.touched && (p.wrote || p.calls == 0 && !p.thought)
 	if p.thinking {
 		keep = p.reasoned
@@ -139,6 +121,13 @@ func (p *Parser) Close() []Piece {
 	}
 	p.space = nil
 	return p.pieces()
+}
+
+// run goes from state to state until one waits for more text.
+func (p *Parser) run() {
+	for next := p.state(p); next != nil; next = p.state(p) {
+		p.state = next
+	}
 }
 
 // Reasoning reports whether the text so far ends inside the reasoning.
@@ -165,6 +154,7 @@ const (
 	yes
 )
 
+// begins tells whether text begins with tag.
 func (p *Parser) begins(text, tag string) match {
 	switch {
 	case strings.HasPrefix(text, tag):
@@ -175,100 +165,90 @@ func (p *Parser) begins(text, tag string) match {
 	return no
 }
 
-// at tells whether the text begins with one of tags, and with which.
-func (p *Parser) at(tags ...string) (string, match) {
-	found := no
-	for _, tag := range tags {
-		switch p.begins(p.in, tag) {
-		case yes:
-			return tag, yes
-		case partial:
-			found = partial
+// search returns where something begins, or the end of text. What at says yes
+// or partial to is not certain to be text.
+func search(text string, at func(i int) match) (int, match) {
+	for i := range len(text) {
+		if m := at(i); m != no {
+			return i, m
 		}
 	}
-	return "", found
+	return len(text), no
 }
 
 // start looks for reasoning, which white space may precede.
-func (p *Parser) start() bool {
+func (p *Parser) start() state {
 	n := spaces(p.in)
 	p.plain(p.in[:n])
 	p.in = p.in[n:]
-	switch tag, m := p.at(p.dialect.ThinkStart); m {
+	switch p.begins(p.in, p.dialect.ThinkStart) {
 	case partial:
-		return false
-	case yes:
-		p.in = p.in[len(tag):]
-		p.space = nil
-		p.thinking, p.thought = true, true
-		p.state = (*Parser).reasoning
+		return nil
 	case no:
-		p.state = (*Parser).content
+		return (*Parser).content
 	}
-	return true
+	p.in = p.in[len(p.dialect.ThinkStart):]
+	p.space = nil
+	p.thinking, p.thought = true, true
+	return (*Parser).reasoning
 }
 
 // opened is where an answer begins inside the reasoning. Some models open it
 // again.
-func (p *Parser) opened() bool {
+func (p *Parser) opened() state {
 	p.in = p.in[spaces(p.in):]
-	switch tag, m := p.at(p.dialect.ThinkStart); m {
-	case partial:
-		return false
-	case yes:
-		p.in = p.in[len(tag):]
+	if p.begins(p.in, p.dialect.ThinkStart) == partial {
+		return nil
 	}
-	p.state = (*Parser).reasoning
-	return true
+	p.in = strings.TrimPrefix(p.in, p.dialect.ThinkStart)
+	return (*Parser).reasoning
 }
 
-func (p *Parser) reasoning() bool {
-	i, m := 0, no
-	for ; i < len(p.in); i++ {
-		if p.in[i] == '<' {
-			if m = p.begins(p.in[i:], p.dialect.ThinkEnd); m != no {
-				break
-			}
+func (p *Parser) reasoning() state {
+	i, m := search(p.in, func(i int) match {
+		if p.in[i] != '<' {
+			return no
 		}
-	}
+		return p.begins(p.in[i:], p.dialect.ThinkEnd)
+	})
 	p.text(p.in[:i])
 	p.in = p.in[i:]
 	if m != yes {
-		return false
+		return nil
 	}
 	p.in = p.in[len(p.dialect.ThinkEnd):]
 	p.space = nil
 	p.thinking = false
-	p.state = (*Parser).content
-	return true
+	return (*Parser).content
 }
 
-func (p *Parser) content() bool {
+// content looks for calls.
+func (p *Parser) content() state {
 	if len(p.opens) == 0 {
 		p.text(p.in)
 		p.in = ""
-		return false
+		return nil
 	}
-	tag, m := "", no
-	i := 0
-scan:
-	for ; i < len(p.in); i++ {
+	var open fork
+	i, m := search(p.in, func(i int) match {
 		if p.in[i] == '<' && !p.fence.inside() {
-			for _, tag = range p.opens {
-				if m = p.begins(p.in[i:], tag); m != no {
-					break scan
+			for _, open = range p.opens {
+				if m := p.begins(p.in[i:], open.tag); m != no {
+					return m
 				}
 			}
 		}
 		p.fence.next(p.in[i])
-	}
+		return no
+	})
 	p.text(p.in[:i])
 	p.in = p.in[i:]
 	if m != yes {
-		return false
+		return nil
 	}
-	p.begin(tag)
-	return true
+	p.call = call{}
+	p.take(len(open.tag))
+	return open.next
 }
 
 // plain passes on content in which no tags are looked for.
