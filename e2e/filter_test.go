@@ -1,12 +1,14 @@
 package e2e_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -299,10 +301,8 @@ func TestFilterEval(t *testing.T) {
 	run(t, "", append(args, "--sample", "1", "--profile", "tc260-003")...).want(t, 0, "to refuse")
 }
 
-// BenchmarkFilterFirstPiece measures what the filter adds before the first
-// piece of an answer, and to each other piece, with 100,000 words; it has to
-// stay below 0.1 ms, the median.
-func BenchmarkFilterFirstPiece(b *testing.B) {
+// manyWords writes a lexicon of 100,000 words.
+func manyWords(b *testing.B) string {
 	var words strings.Builder
 	state := uint32(7)
 	for range 100_000 {
@@ -312,7 +312,13 @@ func BenchmarkFilterFirstPiece(b *testing.B) {
 		}
 		words.WriteString("好\n")
 	}
-	path := writeFile(b, "words.txt", words.String())
+	return writeFile(b, "words.txt", words.String())
+}
+
+// BenchmarkFilterFirstPiece measures what the filter adds before the first
+// piece of an answer, and to each other piece, with 100,000 words.
+func BenchmarkFilterFirstPiece(b *testing.B) {
+	path := manyWords(b)
 	var report struct {
 		First float64 `json:"first_event_us"`
 		Event float64 `json:"event_ns"`
@@ -333,7 +339,54 @@ func BenchmarkFilterFirstPiece(b *testing.B) {
 	b.ReportMetric(report.Event, "ns/piece")
 	b.ReportMetric(report.MBs, "MB/s")
 	b.ReportMetric(report.Build, "s/build")
-	if report.First > 100 {
-		b.Errorf("%v µs before the first piece, want 100 at most", report.First)
+}
+
+// BenchmarkFilterFirstToken measures the time to the first token through the
+// whole server, with a filter of 100,000 words and without one, in turns. The
+// upstream answers at once, so that little else is in it.
+func BenchmarkFilterFirstToken(b *testing.B) {
+	s := start(b, fmt.Sprintf(`
+lexicons:
+  - {path: %q, category: x, level: 2}
+backends:
+  near:
+    url: %s/v1
+    zone: inside
+    models: {echo: {context: 8192}}
+routes:
+  - {path: /v1/chat, models: [near/echo]}
+  - {path: /v1/open, models: [near/echo], filter: "off"}
+`, manyWords(b), newUpstream(b).URL)).ready(b)
+	body := `{"stream":true,"messages":[{"role":"user","content":"今天天气不错，我们下午三点在公司楼下的咖啡馆见面，顺便谈一谈新项目的进度和下个月的计划。"}]}`
+	first := func(path string) time.Duration {
+		began := time.Now()
+		resp, err := http.Post(s.url+path, "application/json", strings.NewReader(body))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var took time.Duration
+		lines := bufio.NewScanner(resp.Body)
+		for lines.Scan() {
+			if took == 0 && strings.Contains(lines.Text(), `"content":"今`) {
+				took = time.Since(began)
+			}
+		}
+		if took == 0 {
+			b.Fatalf("%s: no first token, status %s%v", path, resp.Status, s)
+		}
+		return took
 	}
+	var filtered, open []time.Duration
+	for b.Loop() {
+		filtered = append(filtered, first("/v1/chat"))
+		open = append(open, first("/v1/open"))
+	}
+	middle := func(d []time.Duration) float64 {
+		slices.Sort(d)
+		return float64(d[len(d)/2].Nanoseconds()) / 1e3
+	}
+	b.ReportMetric(middle(filtered), "µs/filtered")
+	b.ReportMetric(middle(open), "µs/open")
+	b.ReportMetric(middle(filtered)-middle(open), "µs/added")
 }

@@ -186,6 +186,9 @@ func (c *compiler) read(text string) (glyphs []glyph, reason string) {
 	}
 	glyphs = glyphs[lo:hi]
 	if slices.ContainsFunc(glyphs, func(g glyph) bool { return g.r == brk }) {
+		if c.a.profile == Strict {
+			return nil, "has more than 64 runes in a row that are passed over, or more than 63 that are the same"
+		}
 		return nil, "has more than 64 runes in a row that are passed over"
 	}
 	if len(glyphs) > MaxSymbols {

@@ -247,8 +247,8 @@ func oracleOccurrences(text, pattern string, whole bool, profile Profile) (spans
 		}
 		least := min(3, len(p[len(p)-1].ends))
 		for k := least - 1; k < len(last.ends) && (tail || k < least); k++ {
-			if k >= least && slices.ContainsFunc(last.ends[1:k+1], func(e oracleEnd) bool { return e.gap }) {
-				break
+			if k >= least && last.ends[k].gap && !goesOn(last.ends[k-1].next) {
+				break // the word has ended before
 			}
 			if profile == Strict && oracleDoubled(m, p, k+1, whole && oracleAlnum(p[0])) {
 				continue

@@ -3,6 +3,7 @@ package match
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"bendi/filter/find"
@@ -204,6 +205,8 @@ func TestCompileErrors(t *testing.T) {
 		{Default, Pattern{Text: " \u200b*"}, "folds to nothing: it has only what is passed over inside words"},
 		{Default, Pattern{Text: "a\xff"}, "is not valid UTF-8"},
 		{Default, Pattern{Text: long}, "is longer than 64 symbols as it is read"},
+		{Default, Pattern{Text: "a" + strings.Repeat("\u200b", maxSkip+1) + "b"}, "has more than 64 runes in a row that are passed over"},
+		{Strict, Pattern{Text: strings.Repeat("a", maxRun+1)}, "has more than 64 runes in a row that are passed over, or more than 63 that are the same"},
 		{Default, Pattern{All: []string{"a", "*"}, Within: 3}, "part 2: folds to nothing: it has only what is passed over inside words"},
 		{Default, Pattern{All: []string{"a", "b"}}, "a combination lies within 1 to 1000 symbols"},
 		{Default, Pattern{Text: "a", All: []string{"a", "b"}, Within: 3}, "has a text and a combination; one of them only"},

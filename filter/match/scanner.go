@@ -38,13 +38,17 @@ type Scanner struct {
 	waiting int32  // how many of pending wait for the next rune
 	rest    [utf8.UTFMax]byte
 	rests   uint8 // bytes in rest: the beginning of a rune
-	afresh  bool  // Strict: there was a gap before one of the repetitions of again
 	last    group // of the last symbol
 	bound   uint8 // of the last rune that was not passed over
 	skipped uint8 // runes passed over since
 	spaces  bool  // the last symbol is a space
 	gaps    uint8 // runes in gap, as they count
+	edge    uint8 // bound of the first of them, also when gap is closed
 	joiner  bool  // the last rune of gap is joined to the next
+
+	// Strict: for each bound, which repetition of again was the last with a gap
+	// before it that begins with such a rune; 0 if there was none.
+	after [hyphens + 1]uint8
 
 	gap []gapRune
 
@@ -428,6 +432,9 @@ func (s *Scanner) noise(g gapRune, bound uint8) {
 	case s.widens(g):
 		s.skip(g.end())
 	default:
+		if s.gaps == 0 {
+			s.edge = bound
+		}
 		s.gap = append(s.gap, g)
 		s.gaps++
 	}

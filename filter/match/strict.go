@@ -32,7 +32,7 @@ func (s *Scanner) strict(r rune, f fact, kind fold.Kind, at, end int, gap bool) 
 		return
 	}
 	s.symbol(r, kind, at, end, pack(at, f.script(), s.bound, gap), e)
-	s.afresh = false
+	s.after = [hyphens + 1]uint8{}
 	if s.again = r; !inWord(kind) {
 		s.again = brk
 	}
@@ -70,7 +70,7 @@ func (s *Scanner) skimHan(text string, base int) int {
 		s.latest = pack(base+i-3, plainScript, 0, false)
 		s.last, s.bound, s.skipped, s.spaces = han, 0, 0, false
 		r, _ := utf8.DecodeRuneInString(text[i-3:])
-		s.again, s.afresh = folds[r&0xffff], false
+		s.again, s.after = folds[r&0xffff], [hyphens + 1]uint8{}
 		s.extra = extra(s.again) | oneRun | ofHan
 	}
 	return i
@@ -78,19 +78,22 @@ func (s *Scanner) skimHan(text string, base int) int {
 
 // repeat reads the last symbol once more.
 func (s *Scanner) repeat(end int, gap bool) {
+	last := &s.extra
 	if s.record != nil {
-		if g := &(*s.record)[len(*s.record)-1]; g.extra.run() < maxRun {
-			g.extra += oneRun
-		}
-		return
+		last = &(*s.record)[len(*s.record)-1].extra
 	}
-	if s.extra.run() == maxRun {
+	if last.run() == maxRun {
 		s.symbol(brk, fold.Other, end, end, pack(end, 0, 0, false), 0)
 		s.again = brk
 		return
 	}
-	s.extra += oneRun
-	s.afresh = s.afresh || gap
+	*last += oneRun
+	if s.record != nil {
+		return
+	}
+	if gap {
+		s.after[s.edge] = uint8(s.extra.run())
+	}
 	if s.st >= s.a.shallow {
 		s.ring[s.a.ringMask+1+(s.n-1)&s.a.ringMask] = uint32(s.extra)
 	}
@@ -104,7 +107,18 @@ func (s *Scanner) repeat(end int, gap bool) {
 // early to end with a word.
 func (s *Scanner) due(k, depth uint32) bool {
 	run, want := s.extra.run(), s.a.shapes[k].run(depth-1)
-	return run == want || run > want && !s.afresh && s.a.outputs[k].flags&wholeTail != 0
+	return run == want || run > want && s.inOneWord(want, s.a.outputs[k].flags)
+}
+
+// inOneWord reports whether an output of such flags has to end with a word, and
+// none has ended since the last symbol was there so many times.
+func (s *Scanner) inOneWord(want int, f outputFlags) bool {
+	return f&wholeTail != 0 && int(s.after[0]) <= want && (f&isHex != 0 || int(s.after[hyphens]) <= want)
+}
+
+// wordGap reports whether the gap being read goes on with a word before it.
+func (s *Scanner) wordGap(f outputFlags) bool {
+	return s.edge == joins || s.edge == hyphens && f&isHex != 0
 }
 
 // unrepeated is where the longest output begins that waits for the last symbol
@@ -119,7 +133,9 @@ func (s *Scanner) unrepeated(kind meta) int {
 			if (f&isAllow != 0) != (kind == allowing) || f&wholeHead != 0 && s.inWord(depth) {
 				continue
 			}
-			if run < want || run < 3 && f&wholeTail != 0 && s.gaps == 0 && !s.afresh {
+			// Without a gap, what is there three times already is pending.
+			more := s.gaps == 0 && run < 3 || s.gaps > 0 && s.wordGap(f)
+			if run < want || more && s.inOneWord(want, f) {
 				at = min(at, place(s.entry(depth), s.pos))
 			}
 		}

@@ -3,7 +3,8 @@ package dialect
 import "slices"
 
 // A format is how a family writes calls: how to tell it from others, read it
-// and write it.
+// and write it. A family is a file with its format and the states of its
+// calls, and a line in formats.
 type format struct {
 	name  string
 	marks []string // a template of the family mentions all of these
@@ -14,6 +15,9 @@ type format struct {
 	call       func(tool string) (prefix, suffix string) // around the arguments
 	param      func(key string) (prefix, suffix string)  // around each; nil: they are one JSON object
 }
+
+// The tags that several families put around a call.
+const toolCall, toolCallEnd = "<tool_call>", "</tool_call>"
 
 var formats = [...]format{
 	NoCalls:     {name: "none"},

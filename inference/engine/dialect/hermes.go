@@ -6,8 +6,6 @@ import (
 	"strings"
 )
 
-const toolCall, toolCallEnd = "<tool_call>", "</tool_call>"
-
 // Hermes: one JSON object with "name" and "arguments", in any order, between
 // <tool_call> and </tool_call>. Some models say "parameters", write the
 // arguments as a string of JSON, or leave them out when there are none; other

@@ -135,21 +135,26 @@ func writeJSONRune(b *strings.Builder, r rune) {
 	case r == '"' || r == '\\':
 		b.WriteByte('\\')
 		b.WriteByte(byte(r))
-	case r == '\n':
-		b.WriteString(`\n`)
-	case r == '\r':
-		b.WriteString(`\r`)
-	case r == '\t':
-		b.WriteString(`\t`)
+	case r >= 0x20:
+		b.WriteRune(r)
+	case lineEscape(r) != "":
+		b.WriteString(lineEscape(r))
 	case r == '\b':
 		b.WriteString(`\b`)
 	case r == '\f':
 		b.WriteString(`\f`)
-	case r < 0x20:
-		fmt.Fprintf(b, `\u%04x`, r)
 	default:
-		b.WriteRune(r)
+		fmt.Fprintf(b, `\u%04x`, r)
 	}
+}
+
+// lineEscape returns how JSON and Python alike escape r, if it breaks a line or
+// moves along it.
+func lineEscape(r rune) string {
+	if i := strings.IndexRune("\n\r\t", r); i >= 0 {
+		return `\` + "nrt"[i:i+1]
+	}
+	return ""
 }
 
 // string is str(v) in Python, and the filter string.
@@ -212,12 +217,8 @@ func pythonQuote(b *strings.Builder, s string) {
 		case r == quote || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
+		case lineEscape(r) != "":
+			b.WriteString(lineEscape(r))
 		case r < 0x20 || r == 0x7f:
 			fmt.Fprintf(b, `\x%02x`, r)
 		default:
