@@ -308,6 +308,8 @@ func (c *Config) checkBackends(bad bad) {
 		span("first_token_timeout", b.FirstToken, 0)
 		if b.Probe != Off && (strings.ContainsAny(b.Probe, "?# ") || strings.Contains(b.Probe, "..") || strings.Contains(b.Probe, "//")) {
 			bad(key+".probe", "want a path below the URL such as models, or off")
+		} else if b.Kind == "ollama" && b.Probe != Off && b.Probe != "api/version" {
+			bad(key+".probe", "of Ollama is api/version or off")
 		}
 	}
 }

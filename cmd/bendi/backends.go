@@ -115,7 +115,10 @@ func remoteOf(name string, b config.Backend) (*remote.Model, error) {
 }
 
 func ollamaOf(name string, b config.Backend) (server, error) {
-	c := ollama.Config{Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, IdleTimeout: time.Duration(b.ReadTimeout)}
+	c := ollama.Config{
+		Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, MaxIdle: b.MaxIdle,
+		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout),
+	}
 	for _, id := range slices.Sorted(maps.Keys(b.Models)) {
 		m := b.Models[id]
 		if !slices.ContainsFunc(c.Models, func(o ollama.Offer) bool { return o.Model == m.Name }) {

@@ -43,6 +43,10 @@ func small(list, text string) bool {
 // However a text is cut up, the spans are those that the oracle finds.
 func FuzzCuts(f *testing.F) {
 	seeds(f)
+	f.Add("ooo|o", "ooooo", uint32(28))            // allowed, then repeated
+	f.Add("k|kg", "㎏", uint32(4))                  // allowed within one rune
+	f.Add("00", "0_0_0 00_0 0-0-0-0 0", uint32(7)) // words that end late, or not
+	f.Add("oo", "o-o-o-o o_o_o o", uint32(7))
 	f.Fuzz(func(t *testing.T, list, text string, kinds uint32) {
 		if p, ps := fuzzed(list, kinds, menu{true, true, true}); ps != nil && small(list, text) {
 			checkCuts(t, p, ps, text, uint64(kinds))

@@ -54,6 +54,7 @@ func (s *Scanner) outputs(end int) {
 				s.met = &met{many: minMany}
 			}
 			switch {
+			case f&isAllow == 0 && end == s.voidEnd && start >= s.voidStart:
 			case w == 0 && f&isAllow != 0:
 				allowed = min(allowed, start)
 			case w == 0 && f&isPart == 0 && !a.allows:
@@ -127,6 +128,9 @@ func (s *Scanner) oneWriter(depth uint32) bool {
 
 // void drops what lies within an occurrence of an allowed pattern.
 func (s *Scanner) void(start, end int) {
+	if end > s.voidEnd || end == s.voidEnd && start < s.voidStart {
+		s.voidStart, s.voidEnd = start, end
+	}
 	kept := s.pending[:0]
 	for _, p := range s.pending {
 		if p.start >= start && p.end <= end && s.a.outputs[p.out].flags&isAllow == 0 {

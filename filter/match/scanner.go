@@ -64,6 +64,10 @@ type met struct {
 	pending []pending   // not decided
 	many    int         // pending that are looked through
 	gather  []gathering
+
+	// The longest allowed occurrence that ends at voidEnd, the last such place:
+	// more symbols may come that end there, of a rune that stands for several.
+	voidStart, voidEnd int
 }
 
 // A group is what a symbol is to a gap beside it.

@@ -133,9 +133,7 @@ func (s *Scanner) unrepeated(kind meta) int {
 			if (f&isAllow != 0) != (kind == allowing) || f&wholeHead != 0 && s.inWord(depth) {
 				continue
 			}
-			// Without a gap, what is there three times already is pending.
-			more := s.gaps == 0 && run < 3 || s.gaps > 0 && s.wordGap(f)
-			if run < want || more && s.inOneWord(want, f) {
+			if run < want || (s.gaps == 0 || s.wordGap(f)) && s.inOneWord(want, f) {
 				at = min(at, place(s.entry(depth), s.pos))
 			}
 		}

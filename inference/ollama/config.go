@@ -36,7 +36,9 @@ type Config struct {
 	// negative: for ever. nil: as the server is set.
 	KeepAlive *time.Duration
 
-	MaxConns int // to the server, at once; further requests wait. 0: 100
+	MaxConns       int           // to the server, at once; further requests wait. 0: 100
+	MaxIdle        int           // of them kept open; 0: 20
+	ConnectTimeout time.Duration // 0: 10 seconds
 
 	// IdleTimeout is how long the server may be silent in the midst of an
 	// answer; 0: 300 seconds. How long it takes to begin one is not bounded,
@@ -60,7 +62,8 @@ const (
 	maxSocketPath  = 103     // bytes: the smallest sun_path there is has 104, with the zero byte
 	defaultIdle    = 300 * time.Second
 	defaultConns   = 100
-	connectTimeout = 10 * time.Second
+	defaultMaxIdle = 20
+	defaultConnect = 10 * time.Second
 )
 
 // Validate reports everything wrong with c, one line each, by the names that
@@ -117,6 +120,12 @@ func (c Config) Validate() error {
 	}
 	if c.MaxConns < 0 {
 		bad("max_conns", "is %d; it must be above 0, or 0 for %d", c.MaxConns, defaultConns)
+	}
+	if c.MaxIdle < 0 {
+		bad("max_idle", "is %d; it must be above 0, or 0 for %d", c.MaxIdle, defaultMaxIdle)
+	}
+	if c.ConnectTimeout < 0 {
+		bad("connect_timeout", "is %v; it must be above 0, or 0 for %v", c.ConnectTimeout, defaultConnect)
 	}
 	return errors.Join(errs...)
 }

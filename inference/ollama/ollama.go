@@ -34,7 +34,8 @@ func New(cfg Config) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("backend %s: %w", cfg.Name, err)
 	}
-	dialer := &net.Dialer{Timeout: connectTimeout}
+	connect := cmp.Or(cfg.ConnectTimeout, defaultConnect)
+	dialer := &net.Dialer{Timeout: connect}
 	dial := dialer.DialContext
 	if cfg.Socket != "" {
 		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -46,9 +47,9 @@ func New(cfg Config) (*Model, error) {
 	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, defaultIdle)
 	transport := &http.Transport{
 		DialContext:            dial,
-		TLSHandshakeTimeout:    connectTimeout,
+		TLSHandshakeTimeout:    connect,
 		MaxConnsPerHost:        cmp.Or(cfg.MaxConns, defaultConns),
-		MaxIdleConnsPerHost:    20,
+		MaxIdleConnsPerHost:    cmp.Or(cfg.MaxIdle, defaultMaxIdle),
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression:     true,
