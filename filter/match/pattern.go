@@ -22,7 +22,7 @@ const (
 	// letters, and forms of several runes for those.
 	//
 	// A pattern's own repetitions and digits have to be there in the text, and
-	// its own gaps may.
+	// its own gaps may. Compile refuses one that repeats a rune more than that.
 	Strict
 
 	// Sound reads every Han character as the letters of its main reading,
