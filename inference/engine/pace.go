@@ -14,11 +14,14 @@ const (
 	// prefillShare is the part of a quiet step's time that prompts may add to
 	// it, where others are being answered.
 	prefillShare = 0.5
+	// prefillTime is what they may add in any case, in seconds: nobody who
+	// reads an answer notices so little, and whoever waits for his own does.
+	prefillTime = 0.01
 )
 
 // A pace decides how many prompt tokens a step may take on while others are
 // being answered: as many as let the step last by prefillShare longer than one
-// without. It learns from the steps what both cost.
+// without, or by prefillTime. It learns from the steps what both cost.
 type pace struct {
 	quiet    [10]float64 // seconds of a step without prompt tokens, by the bits of how many are answered
 	perToken float64     // seconds that each prompt token adds to a step in which others are answered
@@ -91,5 +94,5 @@ func (p *pace) budget(answered, waiting int) int {
 	if quiet == 0 || p.perToken == 0 {
 		return 2 * prefillLeast // and learn from it
 	}
-	return min(max(int(prefillShare*quiet/p.perToken), prefillLeast), prefillChunk)
+	return min(max(int(max(prefillShare*quiet, prefillTime)/p.perToken), prefillLeast), prefillChunk)
 }

@@ -78,7 +78,7 @@ func replaced(ctx context.Context, s *server, slots, n int) ([]float64, error) {
 	var wg sync.WaitGroup
 	begin := func(onToken func(int)) (leave context.CancelFunc) {
 		own, leave := context.WithCancel(ctx)
-		r := prompts(1, 16, 400, nil)[0] // a prompt that one step takes in whatever the pace
+		r := prompts(1, 4, 400, nil)[0] // a prompt that one step takes in whatever the pace
 		r.onToken = onToken
 		wg.Go(func() {
 			if a := s.ask(own, r); own.Err() == nil && a.err != nil {
