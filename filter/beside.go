@@ -34,14 +34,7 @@ func (p *prompt) text(w what, i int, text string) string {
 
 // extra screens the fields that have no meaning here.
 func (p *prompt) extra(m map[string]json.RawMessage) map[string]json.RawMessage {
-	d := draft{was: &chat.Request{Extra: m}}
-	extra(m, func(f field) bool {
-		if texts, rewritten := p.look(f, false); rewritten {
-			d.set(f.place, texts)
-		}
-		return true
-	})
-	return d.request().Extra
+	return rewriteExtra(m, func(f field) ([]string, bool) { return p.look(f, false) })
 }
 
 // done returns the error of a request that must not go on, or nil.

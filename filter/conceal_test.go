@@ -413,6 +413,13 @@ func TestConcealBeside(t *testing.T) {
 	if err != nil || e.embeds[0].Inputs[0].Text != "打[[PHONE]]" || e.embeds[0].Inputs[1].Text != "你好" || string(e.embeds[0].Extra["user"]) != `"[[PHONE]]"` {
 		t.Errorf("%v, embedded %+v", err, e.embeds)
 	}
+	both := map[string]json.RawMessage{"a": json.RawMessage(`"` + phone + `"`), "b": json.RawMessage(`"` + phone + `"`), "c": json.RawMessage(`1`)}
+	if _, err := c.Embed(t.Context(), &chat.EmbedRequest{Inputs: []chat.Input{{Text: "你好"}}, Extra: both}); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.embeds[1].Extra; string(got["a"]) != `"[[PHONE]]"` || string(got["b"]) != `"[[PHONE]]"` || string(got["c"]) != "1" || string(both["a"]) != `"`+phone+`"` {
+		t.Errorf("of two fields with a value, these went out: %s, from %s", got, both)
+	}
 	if _, err := c.Embed(t.Context(), &chat.EmbedRequest{Inputs: []chat.Input{{Tokens: []int{1}}}}); err == nil {
 		t.Error("tokens left the house")
 	}

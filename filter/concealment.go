@@ -3,7 +3,6 @@ package filter
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -82,15 +81,7 @@ func (k *concealment) texts(f *field) (texts []string, rewritten bool) {
 	if k.memory != nil {
 		e.stages = append(e.stages, stage{Finder: k.memory, source: remembered})
 	}
-	text := f.text()
-	var gaps gaps
-	var files []file
-	if f.kind == jsonField {
-		e.json = newLexer(!f.place.isSchema())
-		if f.place.what == messageData {
-			text, gaps, files = withoutPayload(text)
-		}
-	}
+	text, gaps, files := f.open(e)
 	e.write(text, true)
 	for _, file := range files {
 		k.scanner.Reset()
@@ -108,17 +99,7 @@ func (k *concealment) texts(f *field) (texts []string, rewritten bool) {
 
 // extra looks through fields that have no meaning here.
 func (k *concealment) extra(m map[string]json.RawMessage) map[string]json.RawMessage {
-	out := m
-	extra(m, func(f field) bool {
-		if texts, rewritten := k.texts(&f); rewritten {
-			if len(out) == len(m) {
-				out = maps.Clone(m)
-			}
-			out[f.place.key] = json.RawMessage(texts[0])
-		}
-		return true
-	})
-	return out
+	return rewriteExtra(m, func(f field) ([]string, bool) { return k.texts(&f) })
 }
 
 // refuse has the request refused because of a rule.

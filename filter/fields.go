@@ -220,6 +220,19 @@ func extra(m map[string]json.RawMessage, yield func(field) bool) bool {
 	return true
 }
 
+// rewriteExtra returns m with the fields that rewrite gives other texts. It
+// leaves m as it is.
+func rewriteExtra(m map[string]json.RawMessage, rewrite func(field) (texts []string, rewritten bool)) map[string]json.RawMessage {
+	d := draft{was: &chat.Request{Extra: m}}
+	extra(m, func(f field) bool {
+		if texts, rewritten := rewrite(f); rewritten {
+			d.set(f.place, texts)
+		}
+		return true
+	})
+	return d.request().Extra
+}
+
 // unescaped returns JSON as it is read, for what is never rewritten.
 func unescaped(raw []byte) string {
 	if len(raw) == 0 {

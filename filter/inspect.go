@@ -28,15 +28,7 @@ func (p *plan) inspect(f *field, history bool) *report {
 	e := p.editor(b)
 	e.cuts = &r.cuts
 	e.rigid = f.kind == nameField || f.kind == idField
-	text := f.text()
-	var gaps gaps
-	var files []file
-	if f.kind == jsonField {
-		e.json = newLexer(!f.place.isSchema())
-		if f.place.what == messageData {
-			text, gaps, files = withoutPayload(text)
-		}
-	}
+	text, gaps, files := f.open(e)
 	e.write(text, true)
 	hidden := func(o outcome) {
 		if b.bound != None {
@@ -69,6 +61,19 @@ func (f *field) text() string {
 		return f.texts[0]
 	}
 	return strings.Join(f.texts, "")
+}
+
+// open makes e ready for the field, and returns what it is to read: the texts
+// without what is no text, which leaves gaps, and the files that were in there.
+func (f *field) open(e *editor) (text string, gaps gaps, files []file) {
+	text = f.text()
+	if f.kind == jsonField {
+		e.json = newLexer(!f.place.isSchema())
+		if f.place.what == messageData {
+			return withoutPayload(text)
+		}
+	}
+	return text, nil, nil
 }
 
 // apply makes cuts, which are in order, in a field's texts. What a cut over
