@@ -116,7 +116,7 @@ func remoteOf(name string, b config.Backend) (*remote.Model, error) {
 
 func ollamaOf(name string, b config.Backend) (server, error) {
 	c := ollama.Config{
-		Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, MaxIdle: b.MaxIdle,
+		Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
 		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout),
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.Models)) {

@@ -37,7 +37,7 @@ type Config struct {
 	KeepAlive *time.Duration
 
 	MaxConns       int           // to the server, at once; further requests wait. 0: 100
-	MaxIdle        int           // of them kept open; 0: 20
+	MaxIdle        int           // of them kept open; 0: 20, below 0: none
 	ConnectTimeout time.Duration // 0: 10 seconds
 
 	// IdleTimeout is how long the server may be silent in the midst of an
@@ -120,9 +120,6 @@ func (c Config) Validate() error {
 	}
 	if c.MaxConns < 0 {
 		bad("max_conns", "is %d; it must be above 0, or 0 for %d", c.MaxConns, defaultConns)
-	}
-	if c.MaxIdle < 0 {
-		bad("max_idle", "is %d; it must be above 0, or 0 for %d", c.MaxIdle, defaultMaxIdle)
 	}
 	if c.ConnectTimeout < 0 {
 		bad("connect_timeout", "is %v; it must be above 0, or 0 for %v", c.ConnectTimeout, defaultConnect)
