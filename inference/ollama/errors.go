@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -15,9 +14,8 @@ import (
 )
 
 const (
-	maxSaid       = 300 // bytes of what the server says that are passed on
-	maxRetryAfter = time.Hour
-	busyWait      = 2 * time.Second // until a full queue is tried again
+	maxSaid  = 300             // bytes of what the server says that are passed on
+	busyWait = 2 * time.Second // until a full queue is tried again
 )
 
 // message returns the error in a body or a line, "" if there is none. It is a
@@ -179,16 +177,4 @@ func cut(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + "…"
-}
-
-// retryAfter reads the header of that name: seconds, or a date.
-func retryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	var d time.Duration
-	if n, err := strconv.Atoi(value); err == nil {
-		d = time.Duration(min(max(n, 0), int(maxRetryAfter/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		d = at.Sub(now)
-	}
-	return min(max(d, 0), maxRetryAfter)
 }

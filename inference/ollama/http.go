@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/upstream"
 )
 
 const (
@@ -164,6 +165,6 @@ func check(res *http.Response, body io.Reader, model string) error {
 		return stranger(res.StatusCode, media)
 	}
 	e := refusal(res.StatusCode, message(text), model)
-	e.RetryAfter = max(e.RetryAfter, retryAfter(res.Header.Get("Retry-After"), time.Now()))
+	e.RetryAfter = max(e.RetryAfter, upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now()))
 	return e
 }

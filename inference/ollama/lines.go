@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/upstream"
 )
 
 // lines yields the lines of r that are not empty, without their ends. The last
@@ -47,24 +48,10 @@ func lines(r io.Reader, limit int) iter.Seq2[[]byte, error] {
 	}
 }
 
-// An idleReader ends the request when a read takes too long. Between reads it
-// is the consumer that is slow, and no time passes.
-type idleReader struct {
-	r     io.Reader
-	limit time.Duration
-	timer *time.Timer
-}
-
-func newIdleReader(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *idleReader {
-	timer := time.AfterFunc(limit, func() {
+// newIdleReader returns a reader of r that ends the request when a read takes
+// longer than limit.
+func newIdleReader(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *upstream.IdleReader {
+	return upstream.NewIdleReader(r, limit, func() {
 		cancel(&chat.Error{Kind: chat.Timeout, Msg: fmt.Sprintf("Ollama sent nothing for %v in the midst of its answer", limit)})
 	})
-	timer.Stop()
-	return &idleReader{r, limit, timer}
-}
-
-func (i *idleReader) Read(p []byte) (int, error) {
-	i.timer.Reset(i.limit)
-	defer i.timer.Stop()
-	return i.r.Read(p)
 }

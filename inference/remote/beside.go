@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/upstream"
 	"bendi/openaicompat/wire"
 )
 
@@ -107,7 +108,7 @@ func (m *Model) fetch(ctx context.Context, cancel context.CancelCauseFunc, path 
 // does not have is something that it cannot do.
 func refused(res *http.Response, text []byte) *chat.Error {
 	e := wire.DecodeError(res.StatusCode, text)
-	e.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
+	e.RetryAfter = upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now())
 	noModel := e.Code == chat.CodeModelNotFound || e.Param == "model"
 	if res.StatusCode == http.StatusNotFound && !noModel ||
 		res.StatusCode == http.StatusMethodNotAllowed || res.StatusCode == http.StatusNotImplemented {

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/upstream"
 	"bendi/openaicompat/wire"
 )
 
@@ -59,7 +60,6 @@ const (
 	maxIdleConns   = 20               // of them kept open, unless said
 	maxEvent       = 16 << 20         // bytes of one event
 	maxOther       = 64 << 10         // bytes read of an answer that is no stream
-	maxRetryAfter  = time.Hour
 	drainTime      = 100 * time.Millisecond
 )
 
@@ -291,7 +291,7 @@ func check(res *http.Response, body io.Reader) error {
 	}
 	if res.StatusCode != http.StatusOK {
 		e := wire.DecodeError(res.StatusCode, text)
-		e.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
+		e.RetryAfter = upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now())
 		return ours(e)
 	}
 	if holdsError(text) {
@@ -364,18 +364,6 @@ func brokenOff(err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	return &chat.Error{Kind: chat.BadBackend, Msg: "the backend broke off before its answer was whole", Err: err}
-}
-
-// retryAfter reads the header of that name: seconds, or a date.
-func retryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	var d time.Duration
-	if n, err := strconv.Atoi(value); err == nil {
-		d = time.Duration(min(max(n, 0), int(maxRetryAfter/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		d = at.Sub(now)
-	}
-	return min(max(d, 0), maxRetryAfter)
 }
 
 // drain reads the end of a stream after its last event, so that the

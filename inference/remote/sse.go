@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/upstream"
 )
 
 // events yields the data of each server-sent event in r, as the WHATWG rules
@@ -86,24 +87,10 @@ func eventsAnd(r io.Reader, limit int, comment func([]byte)) iter.Seq2[[]byte, e
 	}
 }
 
-// An idleReader ends the request when a read takes too long. Between reads it
-// is the consumer that is slow, and no time passes.
-type idleReader struct {
-	r     io.Reader
-	limit time.Duration
-	timer *time.Timer
-}
-
-func newIdleReader(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *idleReader {
-	timer := time.AfterFunc(limit, func() {
+// newIdleReader returns a reader of r that ends the request when a read takes
+// longer than limit.
+func newIdleReader(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *upstream.IdleReader {
+	return upstream.NewIdleReader(r, limit, func() {
 		cancel(chat.Errorf(chat.Timeout, "the backend sent nothing for %v", limit))
 	})
-	timer.Stop()
-	return &idleReader{r, limit, timer}
-}
-
-func (i *idleReader) Read(p []byte) (int, error) {
-	i.timer.Reset(i.limit)
-	defer i.timer.Stop()
-	return i.r.Read(p)
 }
