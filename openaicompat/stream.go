@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -20,8 +21,8 @@ type stream struct {
 
 	mu    sync.Mutex // guards the response: the timer writes as well
 	quiet *time.Timer
-	err   error  // of the first write that failed, or that the stream is closed
-	place string // the comment that says where in the queue the request is; empty: it is in none
+	err   error        // of the first write that failed, or that the stream is closed
+	place atomic.Value // string: the comment that tells the place in a queue; set without mu, so that none is lost to a comment being written
 }
 
 // open returns a stream that says nothing until it has to.
@@ -41,20 +42,22 @@ func (st *stream) comment() {
 		return
 	}
 	defer st.mu.Unlock()
-	st.write([]byte(cmp.Or(st.place, wire.KeepAlive)))
+	place, _ := st.place.Load().(string)
+	st.write([]byte(cmp.Or(place, wire.KeepAlive)))
 }
 
 // waiting notes where in a queue the request is, for the next comment. A
 // gateway is told at once: it has comments of its own.
 func (st *stream) waiting(position, length int) {
+	place := ""
+	if position > 0 {
+		place = wire.Queue(position, length)
+	}
+	st.place.Store(place)
 	if !st.mu.TryLock() {
-		return
+		return // what is being written may not have it; the next comment does
 	}
 	defer st.mu.Unlock()
-	st.place = ""
-	if position > 0 {
-		st.place = wire.Queue(position, length)
-	}
 	if st.server.Inside {
 		st.write([]byte(wire.Queue(position, length)))
 	}
@@ -73,7 +76,7 @@ func (st *stream) header(name, value string) {
 func (st *stream) send(frames []byte) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.place = ""
+	st.place.Store("")
 	return st.write(frames)
 }
 
