@@ -23,6 +23,10 @@ type Event struct {
 	// Backend names who answers. It is set on the first event at the latest
 	// by whoever chose the backend.
 	Backend string
+
+	// Arm names the arm of an experiment that answers, as "experiment/arm". It
+	// is set with Backend, and empty where no experiment runs.
+	Arm string
 }
 
 // A Stretch is a part of a text, in bytes.

@@ -18,6 +18,11 @@ type Request struct {
 	Principal string
 	Priority  int // above 0 goes before others, below 0 after them
 
+	// Session names the conversation that the request is a turn of, as the
+	// client does; empty where it does not. It means nothing but together with
+	// the Principal, and is never told to a backend outside.
+	Session string
+
 	// What the filter learnt about the request, for whoever chooses the
 	// backend: the classes of data in it, such as "pii.phone" or "fraud",
 	// sorted, and whether it has to stay inside the house because of them.

@@ -11,6 +11,7 @@ import (
 // faults, origins and environment variables name a setting.
 type Config struct {
 	Listen string           `yaml:"listen"` // host:port
+	Data   Path             `yaml:"data"`   // folder for what has to be remembered; empty means that of the system, see DataDir
 	Log    Log              `yaml:"log"`
 	Engine Engine           `yaml:"engine"`
 	Models map[string]Model `yaml:"models"` // by id

@@ -329,6 +329,7 @@ func settable(v reflect.Value, key string) iter.Seq2[string, reflect.Value] {
 
 // resolve makes the paths of c absolute.
 func (c *Config) resolve(dir string) {
+	c.Data.resolve(dir)
 	c.Engine.Worker.resolve(dir)
 	c.Engine.Library.resolve(dir)
 	for id, m := range c.Models {

@@ -27,6 +27,7 @@ type answer struct {
 
 	begun   bool
 	backend string     // to be told with the first event
+	arm     string     // likewise
 	request tally      // likewise
 	usage   chat.Usage // of what was seen, in case that nobody tells
 	tokens  *editor    // looks through likely tokens; made when there are some
@@ -152,13 +153,13 @@ func (a *answer) take(ev chat.Event) error {
 	}
 	c := a.choice(ev.Choice)
 	if ev.Backend != "" && !a.begun {
-		a.backend = ev.Backend
+		a.backend, a.arm = ev.Backend, ev.Arm
 	}
 	a.count(&ev)
 	c.over = c.over || ev.Finish != ""
 	if c.ended {
 		if ev.Usage != nil {
-			a.emit(chat.Event{Choice: c.index, Usage: ev.Usage, Backend: ev.Backend})
+			a.emit(chat.Event{Choice: c.index, Usage: ev.Usage, Backend: ev.Backend, Arm: ev.Arm})
 		}
 		return nil
 	}
@@ -433,7 +434,7 @@ func (c *choice) keep(ev chat.Event) {
 // isPlain reports whether an event has nothing but content and reasoning.
 func isPlain(ev *chat.Event) bool {
 	return ev.Refusal == "" && ev.ToolCall == nil && ev.LogProbs == nil && ev.Finish == "" && ev.Usage == nil && ev.Filtered == nil &&
-		ev.AIGC == nil && ev.Restored == nil && ev.Backend == ""
+		ev.AIGC == nil && ev.Restored == nil && ev.Backend == "" && ev.Arm == ""
 }
 
 // emit passes an event on. The first tells who answers, and what was found in
@@ -445,14 +446,14 @@ func (a *answer) emit(ev chat.Event) {
 	if !a.begun {
 		a.begun = true
 		if ev.Backend == "" {
-			ev.Backend = a.backend
+			ev.Backend, ev.Arm = a.backend, a.arm
 		}
 		switch request := a.request.filtered(a.policy, false); {
 		case request == nil:
 		case ev.Choice == 0 && ev.Filtered == nil:
 			ev.Filtered = request
 		default:
-			if !a.yield(chat.Event{Filtered: request, Backend: ev.Backend}, nil) {
+			if !a.yield(chat.Event{Filtered: request, Backend: ev.Backend, Arm: ev.Arm}, nil) {
 				a.gone = true
 				return
 			}

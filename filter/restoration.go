@@ -69,7 +69,7 @@ func (r *restoration) take(ev chat.Event) iter.Seq[chat.Event] {
 			if !yield(out) {
 				return
 			}
-			out.Backend, out.Filtered = "", nil
+			out.Backend, out.Arm, out.Filtered = "", "", nil
 		}
 		if ev.Finish != "" {
 			for held := range r.end(c) {

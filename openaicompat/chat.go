@@ -1,6 +1,7 @@
 package openaicompat
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -24,6 +25,9 @@ func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 	}
 	req := call.Request
 	req.ID, req.Principal = x.id, s.principal(c.Request.Header, x)
+	if err := session(c.Request.Header, req); err != nil {
+		return err
+	}
 	if req.Priority, err = s.priority(c.Request.Header, x, rt, req.Extra["priority"]); err != nil {
 		return err
 	}
@@ -51,6 +55,9 @@ func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 		return err
 	}
 	c.Header("X-Bendi-Backend", x.backend)
+	if x.arm != "" {
+		c.Header(armHeader, x.arm)
+	}
 	if filter := wire.FilterHeader(answer.Filtered()); filter != "" {
 		c.Header(filterHeader, filter)
 	}
@@ -68,6 +75,9 @@ func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Req
 		}
 		if x.note(ev) {
 			out.header("X-Bendi-Backend", x.backend)
+			if x.arm != "" {
+				out.header(armHeader, x.arm)
+			}
 		}
 		if f := ev.Filtered; f != nil && !f.Answer {
 			out.header(filterHeader, wire.FilterHeader(f, nil))
@@ -80,6 +90,25 @@ func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Req
 	}
 	return out.send([]byte(wire.Done))
 }
+
+// session takes the name of the conversation from the header, for clients that
+// cannot set it in the body.
+func session(h http.Header, req *chat.Request) error {
+	id := h.Get("X-Session-ID")
+	switch {
+	case id == "" || id == req.Session:
+	case req.Session != "":
+		return chat.BadParam("session_id", "'session_id' and the header X-Session-ID name two sessions; send one of them.")
+	case !wire.SaneSession(id):
+		return chat.BadParam("session_id", "The header X-Session-ID must be at most %d of the letters, digits and -_.:@ and have no other character.", wire.MaxSession)
+	default:
+		req.Session = id
+	}
+	return nil
+}
+
+// armHeader tells which arm of an experiment answered, as "experiment/arm".
+const armHeader = "X-Bendi-Arm"
 
 // filterHeader tells what the filter did, and never a word.
 const filterHeader = "X-Bendi-Filter"
@@ -108,7 +137,7 @@ func (x *exchange) note(ev chat.Event) (named bool) {
 	}
 	x.noteFilter(ev.Filtered)
 	if x.backend == "" && ev.Backend != "" {
-		x.backend, named = ev.Backend, true
+		x.backend, x.arm, named = ev.Backend, ev.Arm, true
 	}
 	return named
 }

@@ -22,6 +22,7 @@ type exchange struct {
 	operation string // what is asked of it: "chat", or an endpoint without its slash
 	model     string // as resolved
 	backend   string
+	arm       string // of an experiment
 	stream    bool
 	first     time.Time // when the first delta came
 	finish    chat.Finish
@@ -94,6 +95,7 @@ func (s *server) log(c *gin.Context, x *exchange) {
 	text("key", x.key)
 	text("route", x.route)
 	text("backend", x.backend)
+	text("arm", x.arm)
 	text("model", x.model)
 	if !x.first.IsZero() {
 		attrs = append(attrs, slog.Duration("ttft", x.first.Sub(x.start)))

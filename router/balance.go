@@ -126,10 +126,11 @@ func less(a, b bool) int {
 // and never 0.
 func affinity(req *chat.Request) uint64 {
 	h := hash(offset, req.Model)
-	for _, name := range [...]string{"session_id", "prompt_cache_key"} {
-		if id := req.Extra[name]; len(id) > 2 && string(id) != "null" { // more than two quotes
-			return max(hash(hash(hash(h, name), req.Principal), id), 1)
-		}
+	if req.Session != "" {
+		return max(hash(hash(hash(h, "session"), req.Principal), req.Session), 1)
+	}
+	if id := req.Extra["prompt_cache_key"]; len(id) > 2 && string(id) != "null" { // more than two quotes
+		return max(hash(hash(hash(h, "prompt"), req.Principal), id), 1)
 	}
 	for i := range req.Messages {
 		m := &req.Messages[i]

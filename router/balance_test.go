@@ -129,7 +129,12 @@ func TestAffinityKeys(t *testing.T) {
 		return req
 	}
 	with := func(req *chat.Request, principal, field, value string) *chat.Request {
-		req.Principal, req.Extra = principal, map[string]json.RawMessage{field: json.RawMessage(value)}
+		req.Principal = principal
+		if field == "session_id" {
+			req.Session = value
+		} else {
+			req.Extra = map[string]json.RawMessage{field: json.RawMessage(value)}
+		}
 		return req
 	}
 	base := talk("you are", "hello")
@@ -141,11 +146,11 @@ func TestAffinityKeys(t *testing.T) {
 		{"the next turn", base, talk("you are", "hello", "hi", "how are you?"), true},
 		{"another beginning", base, talk("you are", "bye"), false},
 		{"another system", base, talk("you were", "hello"), false},
-		{"a session", with(talk("x", "a"), "p", "session_id", `"1"`), with(talk("y", "b"), "p", "session_id", `"1"`), true},
-		{"another session", with(talk("x", "a"), "p", "session_id", `"1"`), with(talk("x", "a"), "p", "session_id", `"2"`), false},
-		{"a session of somebody else", with(talk("x", "a"), "p", "session_id", `"1"`), with(talk("x", "a"), "q", "session_id", `"1"`), false},
+		{"a session", with(talk("x", "a"), "p", "session_id", "1"), with(talk("y", "b"), "p", "session_id", "1"), true},
+		{"another session", with(talk("x", "a"), "p", "session_id", "1"), with(talk("x", "a"), "p", "session_id", "2"), false},
+		{"a session of somebody else", with(talk("x", "a"), "p", "session_id", "1"), with(talk("x", "a"), "q", "session_id", "1"), false},
 		{"a key of the client's", with(talk("x", "a"), "p", "prompt_cache_key", `"1"`), with(talk("y", "b"), "p", "prompt_cache_key", `"1"`), true},
-		{"no session", with(talk("x", "a"), "p", "session_id", `null`), with(talk("y", "b"), "p", "session_id", `""`), false},
+		{"no session", with(talk("x", "a"), "p", "prompt_cache_key", `null`), with(talk("y", "b"), "p", "session_id", ""), false},
 		{"the end of a text and the beginning of the next", talk("ab", "c"), talk("a", "bc"), false},
 	}
 	for _, tt := range tests {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"bendi/chat"
 )
@@ -45,6 +46,7 @@ func (d *decoder) call(o object) *Call {
 	d.refuse(o)
 	req := &chat.Request{N: 1}
 	req.Model = o.take("model").str()
+	req.Session = d.session(o.take("session_id"))
 	req.Messages = d.messages(o.take("messages"))
 	req.MaxTokens = d.maxTokens(o.take("max_tokens"), o.take("max_completion_tokens"))
 	req.Stop = d.stop(o.take("stop"))
@@ -86,6 +88,26 @@ func (d *decoder) call(o object) *Call {
 
 	req.Extra = o.extra()
 	return call
+}
+
+// MaxSession is the most bytes that the name of a session may have.
+const MaxSession = 128
+
+// session reads the name of a session. It is a client's own, and goes into
+// headers, paths and keys of stores.
+func (d *decoder) session(v value) string {
+	id := v.str()
+	if !SaneSession(id) {
+		v.bad("must be at most %d of the letters, digits and -_.:@ and have no other character.", MaxSession)
+		return ""
+	}
+	return id
+}
+
+// SaneSession reports whether id may name a session; none is no session.
+func SaneSession(id string) bool {
+	const sane = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@"
+	return len(id) <= MaxSession && strings.Trim(id, sane) == ""
 }
 
 // refuse fails on the fields that change the answer and that a Request cannot

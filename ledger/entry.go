@@ -1,0 +1,42 @@
+package ledger
+
+import (
+	"time"
+
+	"bendi/chat"
+)
+
+// An Entry is what is remembered of a request that has ended.
+type Entry struct {
+	ID        string    // of the request
+	Start     time.Time // when it came
+	Principal string    // who asked, such as the API key by its name
+	Session   string    // of the principal's; empty: none
+
+	Route   string
+	Model   string // as resolved
+	Arm     string // of an experiment, as "experiment/arm"; empty: none
+	Backend string // who answered; empty: nobody
+
+	Classes []string       // of data that the filter found in the request
+	Request *chat.Filtered // what the filter did to the request; nil: nothing
+	Answer  *chat.Filtered // and to the answer, where it last did something
+
+	Usage   chat.Usage
+	First   time.Duration // from Start to the first piece of the answer; 0: none came
+	Total   time.Duration // from Start to the end
+	Runes   int           // of the answer's text
+	Finish  chat.Finish   // of the first choice
+	Refusal bool          // the model declined to answer
+	Outcome Outcome
+	Err     error // of an Outcome that is Failed; for its Kind and Code alone
+}
+
+// An Outcome is how a request ended. There is exactly one for each.
+type Outcome string
+
+const (
+	Success Outcome = "success" // the whole answer was handed on
+	Failed  Outcome = "failed"  // with an error, which the client was told
+	Gone    Outcome = "gone"    // the client left before the end
+)
