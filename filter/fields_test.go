@@ -257,7 +257,7 @@ func TestEveryFieldOfAnEventIsDecided(t *testing.T) {
 	decided := map[string]string{
 		"Event.Text": "filtered", "Event.Reasoning": "filtered", "Event.Refusal": "filtered", "Event.ToolCall.ID": "filtered, not rewritten",
 		"Event.ToolCall.Name": "filtered, not rewritten", "Event.ToolCall.Arguments": "filtered", "Event.LogProbs[].TokenLogProb.Token": "dropped with a rewritten choice",
-		"Event.LogProbs[].Top[].Token": "dropped where it is a word", "Event.Finish": "one of a few", "Event.Backend": "a name of the operator's",
+		"Event.LogProbs[].Top[].Token": "dropped where it is a word", "Event.Finish": "one of a few", "Event.Backend": "a name of the operator's", "Event.Arm": "names of the operator's",
 	}
 	for _, path := range strs(reflect.TypeFor[chat.Event](), "Event") {
 		ours := strings.HasPrefix(path, "Event.Filtered.") || strings.HasPrefix(path, "Event.AIGC.")
