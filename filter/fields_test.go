@@ -33,6 +33,7 @@ var decided = map[string]string{
 	"Request.ID":                               "- ours, or of letters that no word has spaces between",
 	"Request.Model":                            "- one that a route knows, or an error",
 	"Request.Principal":                        "- ours",
+	"Request.Session":                          "- a name of the client's, of few characters, that no backend is told",
 	"Request.Classes[]":                        "- ours",
 	"Request.Messages[].Role":                  "- one of a few",
 	"Request.Messages[].Name":                  "messages[0].name",
@@ -207,7 +208,7 @@ var wireKeys = map[string]string{
 	"input": "EmbedRequest.Inputs, or a moderation, which is the filter itself", "query": "RerankRequest.Query", "documents": "RerankRequest.Documents",
 	"tokens": "DetokenizeRequest.Tokens, whose text is looked at",
 
-	"model": "-", "role": "-", "type": "-", "encoding_format": "-", "verbosity": "-", "modalities": "-", // one of a few
+	"session_id": "- Request.Session", "model": "-", "role": "-", "type": "-", "encoding_format": "-", "verbosity": "-", "modalities": "-", // one of a few
 	"stream_options": "-", "logit_bias": "-", // no strings but numbers in keys
 }
 
