@@ -9,6 +9,7 @@ import (
 // said nothing, which is not the same as a zero.
 type Request struct {
 	ID       string // names the request in logs and in the x-request-id header
+	AnswerID string // names the answer to its client; empty: nothing does
 	Model    string // as the client wrote it, until a route resolves it; may be empty
 	Messages []Message
 
@@ -48,6 +49,10 @@ type Request struct {
 	TopLogProbs       int    // alternatives to report with each token
 	ReasoningEffort   string // as on the wire; empty: the model's default
 	ThinkingBudget    *int   // most tokens of reasoning; nil: no bound, 0: none
+
+	// Continue wants the answer to go on with the last message, which is the
+	// assistant's, and not to answer it.
+	Continue bool
 
 	// Extra holds top-level wire fields that Bendi gives no meaning to. A
 	// backend that speaks the same wire passes them on.

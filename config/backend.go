@@ -384,8 +384,8 @@ func (c *Config) checkTiers(bad bad, key string, m RouteModel, targets map[strin
 				bad(key, "names %q a second time", id)
 			}
 			seen[id] = true
-			_, _, b, _ := c.Backend(id)
-			prefill = prefill || b.Prefill
+			_, _, b, elsewhere := c.Backend(id)
+			prefill = prefill || b.Prefill || !elsewhere
 		}
 	}
 	one(bad, key+".balance", m.Balance)
@@ -395,7 +395,7 @@ func (c *Config) checkTiers(bad bad, key string, m RouteModel, targets map[strin
 	case len(seen) < 2 && m.Hedge:
 		bad(key+".hedge", "needs a second model to ask")
 	case m.Continue && !prefill:
-		bad(key+".continue", "needs a backend that goes on with half an answer: give one prefill: true, if it does")
+		bad(key+".continue", "needs a backend that goes on with half an answer, as a model here does: give one prefill: true, if it does")
 	}
 	return missing
 }

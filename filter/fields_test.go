@@ -212,7 +212,7 @@ var wireKeys = map[string]string{
 	"stream_options": "-", "logit_bias": "-", // no strings but numbers in keys
 }
 
-var quietKeys = regexp.MustCompile(`^(add_special|dimensions|dry_.*|frequency_penalty|ignore_eos|include_usage|logprobs|max_.*|min_p|mirostat.*|n|parallel_tool_calls|parse_special|presence_penalty|repe.*_penalty|return_documents|seed|special|stream|strict|temperature|thinking_budget_tokens|top_.*|typical_p|with_pieces|xtc_.*)$`)
+var quietKeys = regexp.MustCompile(`^(add_generation_prompt|add_special|continue_final_message|dimensions|dry_.*|frequency_penalty|ignore_eos|include_usage|logprobs|max_.*|min_p|mirostat.*|n|parallel_tool_calls|parse_special|presence_penalty|repe.*_penalty|return_documents|seed|special|stream|strict|temperature|thinking_budget_tokens|top_.*|typical_p|with_pieces|xtc_.*)$`)
 
 // Every key that the wire code takes out of a request is decided about.
 func TestEveryKeyOfTheWireIsDecided(t *testing.T) {

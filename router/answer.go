@@ -159,6 +159,7 @@ func (s *said) prefill(req *chat.Request) {
 	half := chat.TextMessage(chat.Assistant, s.text.String())
 	half.Reasoning = s.reasoning.String()
 	req.Messages = append(req.Messages[:len(req.Messages):len(req.Messages)], half)
+	req.Continue = true
 	if req.MaxTokens > 0 {
 		req.MaxTokens -= s.pieces
 	}

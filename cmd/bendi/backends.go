@@ -176,7 +176,7 @@ func (n *neighbourhood) backend(target string) *router.Backend {
 			o.Zone = router.Inside
 		}
 	} else {
-		o.Model = n.local(target)
+		o.Model, o.Prefill = n.local(target), true
 	}
 	n.known[target] = router.NewBackend(o)
 	return n.known[target]

@@ -329,11 +329,10 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	} else if req.Format != nil || req.ThinkingBudget != nil && *req.ThinkingBudget == 0 {
 		effort = cmp.Or(effort, "none") // what is asked for is the form
 	}
-	segments, text, err := e.prompts.render(req.Messages, j.tools, effort, more)
+	segments, err := e.written(req, j, effort, more)
 	if err != nil {
 		return nil, err
 	}
-	j.opened = e.dialect.Opened(text)
 	if j.think, err = e.think(req.ThinkingBudget, j.opened); err != nil {
 		return nil, err
 	}
@@ -364,6 +363,17 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 		j.budget = min(j.budget, req.MaxTokens)
 	}
 	return j, nil
+}
+
+// written returns the prompt of a job, and notes whether it ends within
+// reasoning.
+func (e *Engine) written(req *chat.Request, j *job, effort string, more kwargs) (prompt, error) {
+	if req.Continue {
+		return e.prompts.goOn(req.Messages, effort, more, e.dialect)
+	}
+	segments, text, err := e.prompts.render(req.Messages, j.tools, effort, more)
+	j.opened = e.dialect.Opened(text)
+	return segments, err
 }
 
 // sequences returns the job's choices for the loop.
@@ -400,6 +410,8 @@ func (e *Engine) unsupported(req *chat.Request) error {
 		return chat.Unsupported("tools", noTools)
 	case req.ThinkingBudget != nil && *req.ThinkingBudget > 0 && e.dialect.ThinkStart == "":
 		return chat.Unsupported("thinking_budget_tokens", "this model does not reason before it answers")
+	case req.Continue && (len(req.Tools) > 0 || req.Format != nil):
+		return chat.Unsupported("continue_final_message", "this model goes on with plain text alone: leave out 'tools' and 'response_format'")
 	case len(req.Tools) > 0 && req.Format != nil:
 		return chat.Unsupported("response_format", "this model cannot keep to a format and call tools in one answer: send one of them")
 	case req.ReasoningEffort != "" && req.ReasoningEffort != "none" && e.dialect.ThinkStart == "":

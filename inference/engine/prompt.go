@@ -78,6 +78,35 @@ func (r *renderer) render(messages []chat.Message, tools []chat.Tool, effort str
 	return r.split(text), text, nil
 }
 
+// goOn returns the prompt of a conversation up to the end of its last message,
+// which is the assistant's and to be gone on with. What it says is plain text,
+// and its reasoning is over.
+func (r *renderer) goOn(messages []chat.Message, effort string, more kwargs, d dialect.Dialect) (p prompt, err error) {
+	last := len(messages) - 1
+	half := messages[last]
+	if half.Reasoning == "" {
+		effort = "none"
+	}
+	p, text, err := r.render(messages[:last], nil, effort, more)
+	if err != nil {
+		return nil, err
+	}
+	add := func(s segment) { p = append(p, s) }
+	opened := d.Opened(text)
+	if half.Reasoning != "" && d.ThinkStart != "" {
+		if !opened {
+			add(segment{text: d.ThinkStart + "\n", special: true})
+		}
+		add(segment{text: half.Reasoning})
+		opened = true
+	}
+	if opened {
+		add(segment{text: "\n" + d.ThinkEnd + "\n\n", special: true})
+	}
+	add(segment{text: half.Text()})
+	return p, nil
+}
+
 // split cuts rendered text at the placeholders.
 func (r *renderer) split(text string) prompt {
 	var p prompt

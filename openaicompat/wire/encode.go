@@ -42,11 +42,15 @@ func EncodeRequest(req *chat.Request) ([]byte, error) {
 		TopLogProbs:       req.TopLogProbs,
 		ReasoningEffort:   req.ReasoningEffort,
 		ThinkingBudget:    req.ThinkingBudget,
+		Continue:          req.Continue,
 		Stream:            true,
 		StreamOptions:     streamOptions{IncludeUsage: true},
 	}
 	if req.N > 1 {
 		body.N = req.N
+	}
+	if req.Continue {
+		body.Generate = new(false) // vLLM refuses to do both
 	}
 	for i, m := range req.Messages {
 		body.Messages[i] = message(m)
@@ -121,6 +125,8 @@ type requestBody struct {
 	TopLogProbs       int             `json:"top_logprobs,omitempty"`
 	ReasoningEffort   string          `json:"reasoning_effort,omitempty"`
 	ThinkingBudget    *int            `json:"thinking_budget_tokens,omitempty"`
+	Continue          bool            `json:"continue_final_message,omitempty"`
+	Generate          *bool           `json:"add_generation_prompt,omitempty"`
 	Stream            bool            `json:"stream"`
 	StreamOptions     streamOptions   `json:"stream_options"`
 }

@@ -75,6 +75,7 @@ func (d *decoder) call(o object) *Call {
 		}
 	}
 	req.ReasoningEffort = o.take("reasoning_effort").str()
+	req.Continue = d.goOn(o, req.Messages)
 	if n := o.take("thinking_budget_tokens").integer(-1, math.MaxInt32); n != nil && *n >= 0 { // llama.cpp's clients write -1 for no bound
 		req.ThinkingBudget = new(int(*n))
 	}
@@ -131,6 +132,21 @@ func (d *decoder) refuse(o object) {
 	if v := o.take("verbosity"); !v.absent() && v.str() != "medium" {
 		d.fail(chat.Unsupported("verbosity", "'verbosity' other than \"medium\" is not supported; ask for the length in a message, or bound it with 'max_completion_tokens'."))
 	}
+}
+
+// goOn reads vLLM's way to ask for the rest of the last message.
+func (d *decoder) goOn(o object, messages []chat.Message) bool {
+	v := o.take("continue_final_message")
+	if !v.isTrue() {
+		return false
+	}
+	if prompt := o.take("add_generation_prompt"); prompt.isTrue() {
+		prompt.bad("must be false where 'continue_final_message' is true.")
+	}
+	if n := len(messages); n == 0 || messages[n-1].Role != chat.Assistant || messages[n-1].Text() == "" || len(messages[n-1].ToolCalls) > 0 {
+		v.bad("needs the last of the 'messages' to be the assistant's, to have text and to call no tool.")
+	}
+	return true
 }
 
 func (d *decoder) maxTokens(old, current value) int {
