@@ -1,0 +1,398 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Link is one connection of a session. What the other end has is told by
+// counting: messages arrive in order, so the number that has come by a link
+// says which these were.
+type Link struct {
+	s    *Session
+	conn Conn
+	wake chan struct{} // there may be something to send
+	done chan struct{} // it has ended
+	why  error         // as its first fault says
+
+	// Guarded by the session's mu.
+	queue    []*letter // that it is to send
+	sent     []sending // under way, oldest first
+	bytes    int       // of both
+	acked    uint32    // frames that the other end has
+	received uint32    // frames, acks aside, that have come
+	told     uint32    // of which the other end was told
+	ackNow   bool
+	ackTimer *time.Timer
+	rtt      time.Duration // smoothed
+	used     time.Time     // when it was last given something
+	heard    time.Time     // when the other end last told what it has
+	silent   bool          // something is under way for longer than it should
+	leaving  bool          // it takes nothing new
+	ended    bool
+}
+
+// A sending is a letter under way.
+type sending struct {
+	x  *letter
+	at time.Time
+}
+
+// attach adds a link to the session. It returns once the link has ended, with
+// the reason.
+func (s *Session) attach(conn Conn) error {
+	l := &Link{s: s, conn: conn, wake: make(chan struct{}, 1), done: make(chan struct{}), heard: time.Now(), used: time.Now()}
+	s.mu.Lock()
+	if s.closed != nil {
+		s.mu.Unlock()
+		conn.Close()
+		return s.closed
+	}
+	l.ackTimer = time.AfterFunc(time.Hour, l.ackDue)
+	s.links = append(s.links, l)
+	parked := s.parked
+	s.parked = nil
+	for _, x := range parked {
+		if !x.stale() {
+			s.send(x)
+		}
+	}
+	s.pull()
+	s.mu.Unlock()
+	go l.write()
+	return l.read()
+}
+
+// stale reports whether nobody waits for a letter any more.
+func (x *letter) stale() bool { return x.heard || x.st != nil && x.st.err != nil }
+
+func (l *Link) read() error {
+	for {
+		b, err := l.conn.Read()
+		if err != nil {
+			l.end(err)
+			return l.why
+		}
+		f, err := parseFrame(b)
+		if err == nil {
+			l.s.mu.Lock()
+			err = l.take(f)
+			l.s.mu.Unlock()
+		}
+		if err != nil {
+			l.end(err)
+			return l.why
+		}
+	}
+}
+
+// take is called with each frame that comes by this link.
+func (l *Link) take(f frame) error {
+	if l.ended {
+		return errClosed
+	}
+	if err := l.ack(f.ack); err != nil {
+		return err
+	}
+	if f.kind == ackFrame {
+		return nil
+	}
+	l.received++
+	if n := l.received - l.told; n == 1 {
+		l.ackTimer.Reset(ackDelay)
+	} else if n >= 8 {
+		l.ackNow = true
+		l.stir()
+	}
+	switch f.kind {
+	case pingFrame:
+		return nil
+	case leaveFrame:
+		l.leaving = true
+		return nil
+	}
+	return l.s.take(f)
+}
+
+// ack notes which frames the other end has by now.
+func (l *Link) ack(count uint32) error {
+	n := count - l.acked
+	if n == 0 {
+		return nil
+	}
+	if n > uint32(len(l.sent)) {
+		return fmt.Errorf("the other end of the link tells of %d frames more than it was sent", n-uint32(len(l.sent)))
+	}
+	now := time.Now()
+	sample := now.Sub(l.sent[n-1].at)
+	if l.rtt == 0 {
+		l.rtt = sample
+	}
+	l.rtt += (sample - l.rtt) / 8
+	l.acked, l.heard, l.silent = count, now, false
+	for _, sending := range l.sent[:n] {
+		l.deliver(sending.x)
+	}
+	l.sent = slices.Delete(l.sent, 0, int(n))
+	l.s.pull()
+	return nil
+}
+
+// deliver notes that the other end has a letter.
+func (l *Link) deliver(x *letter) {
+	l.drop(x)
+	if x.heard {
+		return
+	}
+	x.heard = true
+	if x.second == l {
+		l.s.stats.Useful++
+	}
+	if x.st != nil {
+		x.st.heardOf(x)
+	}
+}
+
+// drop takes a letter off the account of this link.
+func (l *Link) drop(x *letter) {
+	l.bytes -= headerSize + len(x.payload)
+	x.on = slices.DeleteFunc(x.on, func(o *Link) bool { return o == l })
+}
+
+func (l *Link) holds(x *letter) bool { return slices.Contains(x.on, l) }
+
+// before reports whether l is the better place for a letter than o.
+func (l *Link) before(o *Link, now time.Time) bool {
+	if l.silent != o.silent {
+		return o.silent
+	}
+	if n, m := len(l.sent)+len(l.queue), len(o.sent)+len(o.queue); n != m {
+		return n < m
+	}
+	return l.used.Before(o.used)
+}
+
+// push gives the link a letter to send.
+func (l *Link) push(x *letter, now time.Time) {
+	x.on = append(x.on, l)
+	l.queue = append(l.queue, x)
+	l.bytes += headerSize + len(x.payload)
+	l.used = now
+	l.stir()
+}
+
+// stir wakes the writer.
+func (l *Link) stir() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Link) ackDue() {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	if l.received != l.told {
+		l.ackNow = true
+		l.stir()
+	}
+}
+
+// write sends what there is until the link ends.
+func (l *Link) write() {
+	buf := make([]byte, 0, maxFrame)
+	for {
+		l.s.mu.Lock()
+		buf = l.next(buf[:0])
+		l.s.mu.Unlock()
+		if len(buf) == 0 {
+			select {
+			case <-l.wake:
+				continue
+			case <-l.done:
+				return
+			}
+		}
+		if err := l.conn.Write(buf); err != nil {
+			l.end(err)
+			return
+		}
+	}
+}
+
+// next writes the next frame to send to buf, which stays empty where there is
+// none.
+func (l *Link) next(buf []byte) []byte {
+	for len(l.queue) > 0 && !l.ended {
+		x := l.queue[0]
+		l.queue[0] = nil
+		l.queue = l.queue[1:]
+		if x.stale() {
+			l.drop(x)
+			continue
+		}
+		l.sent = append(l.sent, sending{x, time.Now()})
+		l.s.stats.Frames++
+		return l.stamp(x.frame).append(buf)
+	}
+	if l.ackNow && !l.ended {
+		return l.stamp(frame{kind: ackFrame}).append(buf)
+	}
+	return buf
+}
+
+// stamp writes on a frame what has come by this link.
+func (l *Link) stamp(f frame) *frame {
+	f.ack = l.received
+	l.told, l.ackNow = l.received, false
+	return &f
+}
+
+// pull gives bulk to the links that have room, one word of each stream in turn.
+func (s *Session) pull() {
+	for len(s.ready) > 0 {
+		var best *Link
+		now := time.Now()
+		for _, l := range s.links {
+			if !l.leaving && !l.silent && l.bytes < bulkBytes && (best == nil || l.bytes < best.bytes) {
+				best = l
+			}
+		}
+		if best == nil {
+			return // until something is heard of
+		}
+		st := s.ready[0]
+		s.ready = s.ready[1:]
+		if len(st.bulk) == 0 {
+			continue
+		}
+		x := st.bulk[0]
+		st.bulk = st.bulk[1:]
+		if len(st.bulk) > 0 {
+			s.ready = append(s.ready, st)
+		}
+		best.push(x, now)
+	}
+}
+
+// check looks whether the link is well. Words that it keeps for too long go
+// once more, over another.
+func (l *Link) check(now time.Time) error {
+	s := l.s
+	if len(l.sent) == 0 {
+		pause := pingIdle
+		if len(s.streams) > 0 {
+			pause = pingBusy
+		}
+		if now.Sub(l.used) >= pause && len(l.queue) == 0 {
+			l.push(&letter{frame: frame{kind: pingFrame}}, now)
+		}
+		if l.leaving && len(l.queue) == 0 && now.Sub(l.used) > time.Second {
+			return errLeft
+		}
+		return nil
+	}
+	patience := s.patience()
+	age := now.Sub(l.sent[0].at)
+	if age < patience {
+		return nil
+	}
+	l.silent = true
+	if age > aloneFor || age > max(4*s.rtt(), 2*time.Second) && s.answers(l, now) {
+		return fmt.Errorf("nothing was heard for %v", age.Round(time.Millisecond))
+	}
+	for _, sending := range l.sent {
+		x := sending.x
+		if now.Sub(sending.at) < patience {
+			break
+		}
+		if x.st == nil && x.kind == pingFrame || x.stale() || x.tries >= 3 || len(x.on) > 1 && x.tries == 0 && !allSilent(x) {
+			continue
+		}
+		limit := patience << x.tries
+		if len(x.payload) > smallWord {
+			limit *= 4 // it waits behind other bulk
+		}
+		if now.Sub(sending.at) < limit {
+			continue
+		}
+		x.tries++
+		n := len(x.on)
+		if s.place(x, 1); len(x.on) > n {
+			s.stats.Rescued++
+		}
+	}
+	return nil
+}
+
+// allSilent reports whether every link that has a letter keeps silent.
+func allSilent(x *letter) bool {
+	for _, l := range x.on {
+		if !l.silent {
+			return false
+		}
+	}
+	return true
+}
+
+// errLeft is the end of a link that the other end has taken back.
+var errLeft = errors.New("the link was taken back")
+
+// answers reports whether another link than l was heard of lately.
+func (s *Session) answers(l *Link, now time.Time) bool {
+	for _, o := range s.links {
+		if o != l && now.Sub(o.heard) < pingBusy+2*s.rtt() {
+			return true
+		}
+	}
+	return false
+}
+
+// leave lets the link end once nothing is under way on it.
+func (l *Link) leave() {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	if !l.leaving {
+		l.push(&letter{frame: frame{kind: leaveFrame}}, time.Now())
+		l.leaving = true
+	}
+}
+
+// end takes the link out of its session. What was under way on it alone goes
+// over others.
+func (l *Link) end(why error) {
+	s := l.s
+	s.mu.Lock()
+	if l.ended {
+		s.mu.Unlock()
+		return
+	}
+	l.ended = true
+	if l.why == nil {
+		l.why = why
+	}
+	close(l.done)
+	l.ackTimer.Stop()
+	s.links = slices.DeleteFunc(s.links, func(o *Link) bool { return o == l })
+	if len(s.links) == 0 {
+		s.alone = time.Now()
+	}
+	left := l.queue
+	for _, sending := range l.sent {
+		left = append(left, sending.x)
+	}
+	l.queue, l.sent = nil, nil
+	for _, x := range left {
+		l.drop(x)
+		if len(x.on) > 0 || x.stale() || x.stream == 0 {
+			continue
+		}
+		s.stats.Resumed++
+		s.send(x)
+	}
+	s.pull()
+	s.mu.Unlock()
+	l.conn.Close()
+}
