@@ -10,6 +10,7 @@ type Event struct {
 	ToolCall  *ToolCallDelta
 	LogProbs  []TokenLogProbs // of the tokens that the text is of, where they were asked for
 	Finish    Finish          // why the choice ended; empty while it goes on
+	Stopped   string          // with the Finish Stop, which of the stop strings ended the choice; empty: none did, or it is not known
 	Usage     *Usage          // on the last event of a whole answer
 	Filtered  *Filtered       // what the filter did, where it did something; see there
 	AIGC      *AIGC           // on the last event of a whole answer, where answers are to be marked as a machine's
@@ -23,6 +24,10 @@ type Event struct {
 	// Backend names who answers. It is set on the first event at the latest
 	// by whoever chose the backend.
 	Backend string
+
+	// Memory tells what the memory of the conversation did, where it did
+	// something. It is on the first event, and on the last where that changed.
+	Memory *Memory
 
 	// Arm names the arm of an experiment that answers, as "experiment/arm". It
 	// is set with Backend, and empty where no experiment runs.
@@ -67,6 +72,15 @@ type Filtered struct {
 	Categories []string // of those rules, sorted
 	Level      int      // the highest of those rules, 1 to 3
 	Show       bool     // the operator wants clients to see this in the body too
+}
+
+// Memory tells what the memory of a conversation did for an answer.
+type Memory struct {
+	Kept       int  // messages of the history that the model was shown
+	LeftOut    int  // messages of the history that it was not, to fit its window
+	Summarised bool // a summary stands for those
+	Stateless  bool // the memory could not be reached, and the request was answered as it came
+	Lost       bool // the turn could not be stored: the next one will not know of it
 }
 
 // AIGC is the mark of a text that a machine made, with the keys that GB 45438

@@ -36,6 +36,15 @@ type Request struct {
 	// first event, and returns at once.
 	Waiting func(position, length int)
 
+	// Whole says that nobody reads the answer before its end: whoever answers
+	// may give it in few events, and all at the end.
+	Whole bool
+
+	// Burst, where it is there, is told that the events to come have arrived
+	// together, and behind the last of them that it is over. What is written of
+	// them may be sent in one. It is called as Waiting is.
+	Burst func(more bool)
+
 	MaxTokens int      // most tokens to generate for each choice; 0: as many as fit
 	Stop      []string // the answer ends before the first of these; none is empty
 	N         int      // choices wanted, at least 1
@@ -54,9 +63,21 @@ type Request struct {
 	// assistant's, and not to answer it.
 	Continue bool
 
+	// Prompt, where it is there, is to be gone on with as it stands: there are no
+	// Messages, no template is put around it, and the answer is text alone. A
+	// model that cannot do that says so.
+	Prompt *Prompt
+
 	// Extra holds top-level wire fields that Bendi gives no meaning to. A
 	// backend that speaks the same wire passes them on.
 	Extra map[string]json.RawMessage
+}
+
+// A Prompt is a text, or the tokens of one, that a model goes on with.
+type Prompt struct {
+	Text   string // not empty, unless there are tokens
+	Tokens []int  // taken as they are; nil: the text counts
+	Suffix string // what has to follow the answer; empty: anything may
 }
 
 // Sampling says how the next token is drawn. What OpenAI's protocol does not

@@ -14,11 +14,13 @@ type Tokenizer interface {
 	Detokenize(ctx context.Context, req *DetokenizeRequest) (*Text, error)
 }
 
-// A TokenizeRequest asks a [Tokenizer] for the tokens of a text.
+// A TokenizeRequest asks a [Tokenizer] for the tokens of a text, or of all that
+// a model would read before it answers a request.
 type TokenizeRequest struct {
 	ID           string // as of a [Request]
 	Model        string // likewise
 	Text         string
+	Chat         *Request // in place of the Text: the tokens of the prompt that a model makes of it are wanted
 	AddSpecial   bool     // put the control tokens around it that the model wants there
 	ParseSpecial bool     // names of control tokens in it, such as <|im_end|>, become those tokens
 	Classes      []string // as of a [Request]

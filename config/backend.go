@@ -25,7 +25,10 @@ type Backend struct {
 	KeyFile Path              `yaml:"key_file"`
 	Headers map[string]Secret `yaml:"headers"` // sent as well
 
-	Models map[string]BackendModel `yaml:"models"` // by the id that routes name, as backend/id
+	Models  map[string]BackendModel `yaml:"models"`  // by the id that routes name, as backend/id
+	Context int                     `yaml:"context"` // tokens, of the models that do not say; 0: not known
+
+	KeepAlive Duration `yaml:"keep_alive"` // that Ollama keeps a model loaded after a request; 0: as it is set, below 0: for ever
 
 	Mask map[string]Mask `yaml:"mask"` // what becomes of personal data, by kind, [Other] or [Media]; of one outside alone
 
@@ -41,6 +44,8 @@ type Backend struct {
 	Prefill bool    `yaml:"prefill"` // it goes on with a last message of the assistant's
 	Probe   string  `yaml:"probe"`   // a path below the URL that is asked now and then, or [Off]
 	Breaker Breaker `yaml:"breaker"`
+
+	Process Process `yaml:"process"` // that is started here; without a command: it runs already
 }
 
 // A BackendModel is a model of a backend. Written as a text, it is its name
@@ -185,6 +190,7 @@ func backendDefaults() Backend {
 	return Backend{
 		Kind: "openai", Headers: map[string]Secret{}, Mask: map[string]Mask{}, MaxConns: 100, MaxIdle: 20,
 		ConnectTimeout: Duration(10e9), ReadTimeout: Duration(300e9), Weight: 1, Breaker: Breaker{Failures: 5, Cooldown: Duration(1e9)},
+		Process: processDefaults(),
 	}
 }
 
@@ -197,11 +203,19 @@ func (c *Config) completeBackends() {
 		for id, m := range b.Models {
 			if m.Name == "" {
 				m.Name = id
-				b.Models[id] = m
 			}
+			if m.Context == 0 && b.Context >= minContext { // what is wrong is said once
+				m.Context = b.Context
+			}
+			b.Models[id] = m
+		}
+		if b.Starts() && b.Zone == "" {
+			b.Zone = "inside"
 		}
 		switch {
 		case b.Probe != "":
+		case b.Starts():
+			b.Probe = Off // its health is known
 		case b.Outside():
 			b.Probe = Off // nothing leaves that nobody has asked for
 		case b.Kind == "ollama":
@@ -249,7 +263,9 @@ func (c *Config) checkBackends(bad bad) {
 		} else {
 			one(bad, key+".zone", b.Zone)
 		}
-		b.checkPlace(bad, key)
+		if !b.checkProcess(bad, key) {
+			b.checkPlace(bad, key)
+		}
 		for _, h := range slices.Sorted(maps.Keys(b.Headers)) {
 			if !isName(h, maxID, letters) || slices.Contains(ownHeaders, strings.ToLower(h)) {
 				bad(join(key+".headers", h), "want the name of a header, and none that the request has already (%s)", strings.Join(ownHeaders, ", "))
@@ -297,6 +313,12 @@ func (c *Config) checkBackends(bad bad) {
 			if time.Duration(d) < least || time.Duration(d) > maxLongWait {
 				bad(key+"."+name, "want %v to 1h, have %v", Duration(least), d)
 			}
+		}
+		if b.Context != 0 {
+			number("context", b.Context, minContext, maxContext)
+		}
+		if b.KeepAlive != 0 && b.Kind != "ollama" {
+			bad(key+".keep_alive", "is for Ollama alone")
 		}
 		number("max_conns", b.MaxConns, 1, 10000)
 		number("max_idle", b.MaxIdle, 0, 10000)
@@ -433,26 +455,28 @@ func (c *Config) checkEgress(bad bad, key string, r Route) {
 			bad(key, "there is no key %q under access.keys%s", name, suggest(name, append(names, Other)))
 		}
 	}
-	policy := r.Egress.Policy()
-	try := func(key, target string) {
-		_, _, b, ok := c.Backend(target)
-		if !ok || !b.Outside() {
-			return
-		}
-		if err := policy.Check("route "+r.Path, router.NewBackend(router.BackendOptions{Name: target, Masked: b.Masked()})); err != nil {
-			bad(key, "%v, under egress", err)
-		}
-	}
 	for j, m := range r.Models {
 		key := fmt.Sprintf("%s.models[%d]", key, j)
 		if len(m.Tiers) == 0 {
-			try(key, m.ID)
+			c.checkWay(bad, key, r, m.ID)
 		}
 		for k, tier := range m.Tiers {
 			for l, target := range tier {
-				try(fmt.Sprintf("%s.tiers[%d][%d]", key, k, l), target)
+				c.checkWay(bad, fmt.Sprintf("%s.tiers[%d][%d]", key, k, l), r, target)
 			}
 		}
+	}
+}
+
+// checkWay checks that a target may be asked at all by a route.
+func (c *Config) checkWay(bad bad, key string, r Route, target string) {
+	_, _, b, ok := c.Backend(target)
+	if !ok || !b.Outside() {
+		return
+	}
+	policy := r.Egress.Policy()
+	if err := policy.Check("route "+r.Path, router.NewBackend(router.BackendOptions{Name: target, Masked: b.Masked()})); err != nil {
+		bad(key, "%v, under egress", err)
 	}
 }
 

@@ -67,6 +67,8 @@ func (c *Config) check(bad bad) {
 	c.checkModels(bad)
 	c.checkBackends(bad)
 	c.checkRoutes(bad)
+	c.checkExperiments(bad)
+	c.checkSessions(bad)
 	c.checkLexicons(bad)
 	c.checkFilters(bad)
 	c.Server.check(bad)
@@ -239,6 +241,8 @@ func checkPath(p string) string {
 		return fmt.Sprintf("want a path that begins with /, have %q", p)
 	case slices.Contains(reserved, p):
 		return fmt.Sprintf("%s belongs to the server itself", p)
+	case p == "/v1/sessions" || strings.HasPrefix(p, "/v1/sessions/"):
+		return fmt.Sprintf("%s belongs to the server itself, as all of /v1/sessions does", p)
 	case p == "/admin" || strings.HasPrefix(p, "/admin/"):
 		return fmt.Sprintf("%s belongs to the server itself, as all of /admin does", p)
 	case p != path.Clean(p):

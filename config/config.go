@@ -19,6 +19,11 @@ type Config struct {
 
 	Backends map[string]Backend `yaml:"backends"` // by name
 
+	Experiments map[string]Experiment `yaml:"experiments"` // by name
+
+	Sessions Sessions `yaml:"sessions"`
+	Stores   Stores   `yaml:"stores"`
+
 	Lexicons []Lexicon         `yaml:"lexicons"`
 	Filters  map[string]Filter `yaml:"filters"` // by name
 
@@ -64,9 +69,10 @@ type Route struct {
 	Models  []RouteModel      `yaml:"models"`  // the first one answers when a request names none
 	Aliases map[string]string `yaml:"aliases"` // other names clients may use, to one of Models
 
-	Priority int    `yaml:"priority"` // of its requests, added to that of the key; above 0 goes before others
-	Filter   string `yaml:"filter"`   // one of Filters, or Off; empty means default
-	Egress   Egress `yaml:"egress"`
+	Priority int       `yaml:"priority"` // of its requests, added to that of the key; above 0 goes before others
+	Filter   string    `yaml:"filter"`   // one of Filters, or Off; empty means default
+	Egress   Egress    `yaml:"egress"`
+	Session  SessionBy `yaml:"session"` // which of its requests are turns of a session; empty means asked
 }
 
 // Server holds the limits of the HTTP server.
@@ -110,6 +116,8 @@ func Default() *Config {
 			{Path: "/v1/chat", Models: []RouteModel{{ID: "bendi-demo"}}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo"}},
 			{Path: "/v1/chat/pro", Models: []RouteModel{{ID: "bendi-demo:service"}}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo:service"}},
 		},
+		Sessions: sessionDefaults(),
+		Stores:   storeDefaults(),
 		Lexicons: []Lexicon{{Path: Starter, Tags: map[string]string{}}},
 		Server: Server{
 			MaxBody:      8 << 20,

@@ -29,10 +29,11 @@ import (
 // and goes on, so that one run shows everything. Where a value is at fault, the
 // Config keeps what it had.
 type decoder struct {
-	source string // the name of the file, for faults
-	dir    string // what its relative paths start from
-	lookup func(string) (string, bool)
-	faults Faults
+	source  string // the name of the file, for faults
+	dir     string // what its relative paths start from
+	lookup  func(string) (string, bool)
+	reading func(path string) // see [Options]
+	faults  Faults
 
 	places  map[string]place  // of every key in the file
 	origins map[string]Origin // of every value that was set
@@ -128,8 +129,16 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 		if n, ok := node.(*ast.IntegerNode); ok { // these may be written as numbers
 			text, isText = n.Token.Value, true
 		}
+	case *Number:
+		switch node.(type) {
+		case *ast.IntegerNode, *ast.FloatNode:
+			text, isText = node.GetToken().Value, true
+		}
 	case *Scalar:
 		d.scalar(node, target, key)
+		return
+	case *Word:
+		d.word(node, target, key)
 		return
 	}
 	switch {
@@ -262,6 +271,26 @@ func (d *decoder) scalar(node ast.Node, v *Scalar, key string) {
 	d.origin(key, at)
 }
 
+// word reads a text as it is written. What looks like a number or a truth value
+// is a text, too.
+func (d *decoder) word(node ast.Node, v *Word, key string) {
+	at := start(node)
+	written, ok := text(node)
+	switch n := node.(type) {
+	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode:
+		written, ok = n.GetToken().Value, true
+	}
+	if !ok {
+		d.fault(at, key, "want a text, have %s", describe(node, key))
+		return
+	}
+	if err := v.UnmarshalText([]byte(written)); err != nil {
+		d.fault(at, key, "%v", err)
+		return
+	}
+	d.origin(key, at)
+}
+
 func (d *decoder) origin(key string, at *token.Position) {
 	d.origins[key] = Origin(d.source + ":" + strconv.Itoa(at.Line))
 }
@@ -332,6 +361,10 @@ func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {
 			*m = filterDefaults()
 		case *Backend:
 			*m = backendDefaults()
+		case *Experiment:
+			*m = experimentDefaults()
+		case *Arm:
+			m.Weight = 1
 		}
 		d.value(e.value, elem, e.key)
 		v.SetMapIndex(reflect.ValueOf(e.name), elem)
@@ -401,10 +434,19 @@ func (d *decoder) secret(node ast.Node, v *Secret, key string) {
 		d.fault(at, key, "want the name of an environment variable, such as \"${BENDI_API_KEY}\", have %s", kindOf(node))
 		return
 	}
+	if text == "" {
+		*v = Secret{}
+		d.origin(key, at)
+		return
+	}
 	name, isRef := strings.CutPrefix(text, "${")
 	name, closed := strings.CutSuffix(name, "}")
 	if !isRef || !closed || !isVariable(name) {
-		d.fault(at, key, "a secret must not stand in the file; put it into an environment variable and write \"${BENDI_API_KEY}\" here, or into a file and name that with key_file")
+		file := "key_file"
+		if strings.Contains(key, ".process.secrets") {
+			file = "secret_files"
+		}
+		d.fault(at, key, "a secret must not stand in the file; put it into an environment variable and write \"${BENDI_API_KEY}\" here, or into a file and name that with %s", file)
 		return
 	}
 	value, set := d.lookup(name)
@@ -471,6 +513,22 @@ func setText(v reflect.Value, text, dir string) error {
 	case encoding.TextUnmarshaler:
 		return target.UnmarshalText([]byte(text))
 	}
+	switch v.Kind() {
+	case reflect.Bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("want true or false, have %q", text)
+		}
+		v.SetBool(b)
+		return nil
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("want a whole number, have %q", text)
+		}
+		v.SetInt(int64(n))
+		return nil
+	}
 	old := v.String()
 	v.SetString(text)
 	if c, ok := v.Interface().(choice); ok {
@@ -526,6 +584,8 @@ func wanted(v reflect.Value) string {
 		return "a size such as 8MiB"
 	case *Duration:
 		return "a duration such as 15s"
+	case *Number:
+		return "a number"
 	case *Path, *Words:
 		return "a path"
 	case *Actions:

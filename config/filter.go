@@ -192,6 +192,8 @@ func otherWords() WordRule {
 // inherit of each key that takes its value from another.
 func (c *Config) complete(inherit func(key, from string)) {
 	c.completeBackends()
+	c.completeExperiments()
+	c.completeSessions()
 	if c.Filters == nil {
 		c.Filters = map[string]Filter{}
 	}

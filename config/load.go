@@ -29,6 +29,10 @@ type Options struct {
 	// configuration start from.
 	Home string
 
+	// Reading is told of each file before it is read, and of those that are
+	// looked for in vain. It may be nil.
+	Reading func(path string)
+
 	// LookupEnv reads the environment. It is os.LookupEnv when nil.
 	LookupEnv func(name string) (value string, ok bool)
 }
@@ -54,7 +58,11 @@ func Load(opts Options) (*Config, *Origins, error) {
 	if lookup == nil {
 		lookup = os.LookupEnv
 	}
-	file, text, err := find(opts.File, lookup)
+	reading := opts.Reading
+	if reading == nil {
+		reading = func(string) {}
+	}
+	file, text, err := find(opts.File, lookup, reading)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -66,6 +74,7 @@ func Load(opts Options) (*Config, *Origins, error) {
 		return nil, nil, fmt.Errorf("finding the folder of %s: %w", file, err)
 	}
 	d := newDecoder(file, dir, lookup)
+	d.reading = reading
 	if file != "" && len(text) > maxFile {
 		d.fault(nil, "", "the file has %d bytes, a configuration has at most %d", len(text), maxFile)
 	} else if file != "" {
@@ -87,6 +96,8 @@ func Load(opts Options) (*Config, *Origins, error) {
 	d.flags(c, opts.Flags)
 	d.keys(c)
 	d.backendKeys(c)
+	d.processSecrets(c)
+	d.sessionKeys(c)
 
 	c.check(func(key, format string, args ...any) {
 		if !d.isBroken(key) {
@@ -102,13 +113,14 @@ func Load(opts Options) (*Config, *Origins, error) {
 
 // find returns the name and the content of the configuration file, or nothing
 // when there is none and none was asked for.
-func find(file string, lookup func(string) (string, bool)) (name string, text []byte, err error) {
+func find(file string, lookup func(string) (string, bool), reading func(string)) (name string, text []byte, err error) {
 	asked := "--config"
 	if file == "" {
 		file, _ = lookup("BENDI_CONFIG")
 		asked = "BENDI_CONFIG"
 	}
 	if file != "" {
+		reading(file)
 		text, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", nil, Faults{{Source: file, Message: "there is no such file, which " + asked + " names; begin one with a copy of bendi.example.yaml"}}
@@ -119,6 +131,7 @@ func find(file string, lookup func(string) (string, bool)) (name string, text []
 		return file, text, nil
 	}
 	for _, file := range searched(lookup) {
+		reading(file)
 		text, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -208,6 +221,7 @@ func (d *decoder) keys(c *Config) {
 			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: "is one too many beside key; keep one of them"}))
 			continue
 		}
+		d.reading(string(k.KeyFile))
 		text, err := os.ReadFile(string(k.KeyFile))
 		if err != nil {
 			d.broken[key+".key"], d.broken[key+".key_file"] = true, true
@@ -248,6 +262,7 @@ func (d *decoder) backendKeys(c *Config) {
 			fault("is one too many beside key; keep one of them")
 			continue
 		}
+		d.reading(string(b.KeyFile))
 		text, err := os.ReadFile(string(b.KeyFile))
 		if err != nil {
 			fault("%v", err)
@@ -313,6 +328,7 @@ func settable(v reflect.Value, key string) iter.Seq2[string, reflect.Value] {
 		for name, fv := range settings(v) {
 			name := join(key, name)
 			switch {
+			case fv.Type() == reflect.TypeFor[Secret]():
 			case fv.Kind() == reflect.Struct:
 				for k, v := range settable(fv, name) {
 					if !yield(k, v) {
@@ -332,6 +348,7 @@ func (c *Config) resolve(dir string) {
 	c.Data.resolve(dir)
 	c.Engine.Worker.resolve(dir)
 	c.Engine.Library.resolve(dir)
+	c.Stores.SQLite.File.resolve(dir)
 	for id, m := range c.Models {
 		m.Path.resolve(dir)
 		for a, p := range m.Adapters {

@@ -161,7 +161,7 @@ func fits(t *testing.T, schema object, v any, key string) string {
 			if types, ok = arg.([]any); !ok {
 				types = []any{arg}
 			}
-			have := map[any]bool{"null": v == nil, "string": isText, "array": isList, "object": isObject, "integer": isNumber && number == float64(int64(number)), "boolean": v == true || v == false}
+			have := map[any]bool{"null": v == nil, "string": isText, "array": isList, "object": isObject, "number": isNumber, "integer": isNumber && number == float64(int64(number)), "boolean": v == true || v == false}
 			ok = slices.ContainsFunc(types, func(typ any) bool { return have[typ] })
 		case "enum":
 			ok = slices.Contains(arg.([]any), v)

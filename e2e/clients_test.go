@@ -91,32 +91,41 @@ func TestOtherClients(t *testing.T) {
 	clients := filepath.Join(home(t), "scripts", "clients")
 	node, python := filepath.Join(clients, "node"), filepath.Join(clients, "python")
 	venv := filepath.Join(python, ".venv", "bin", "python")
+	nodeHas := func(name string) string { return filepath.Join(node, "node_modules", filepath.FromSlash(name)) }
+	pythonHas := func(name string) string {
+		found, _ := filepath.Glob(filepath.Join(python, ".venv", "lib", "python3*", "site-packages", name))
+		return append(found, "no "+name)[0]
+	}
+	run := func(program ...string) func(base string) []string {
+		return func(base string) []string { return append([]string{program[0], program[1], base}, program[2:]...) }
+	}
+	openAI, anthropic := []string{"/v1", "/v1/chat/pro"}, []string{"", "/v1/chat/pro"}
 	tests := []struct {
 		name, needs, install string
 		command              func(base string) []string
+		bases                []string
+		checks               int // there are at least
 	}{
-		{"node", filepath.Join(node, "node_modules", "openai"), "npm ci in " + node,
-			func(base string) []string { return []string{"node", filepath.Join(node, "check.mjs"), base} }},
-		{"node next", filepath.Join(node, "node_modules", "openai-next"), "npm ci in " + node,
-			func(base string) []string {
-				return []string{"node", filepath.Join(node, "check.mjs"), base, "openai-next"}
-			}},
-		{"python", venv, "make clients",
-			func(base string) []string { return []string{venv, filepath.Join(python, "check.py"), base} }},
+		{"node", nodeHas("openai"), "npm ci in " + node, run("node", filepath.Join(node, "check.mjs")), openAI, 10},
+		{"node next", nodeHas("openai-next"), "npm ci in " + node, run("node", filepath.Join(node, "check.mjs"), "openai-next"), openAI, 10},
+		{"node messages", nodeHas("@anthropic-ai/sdk"), "npm ci in " + node, run("node", filepath.Join(node, "messages.mjs")), anthropic, 9},
+		{"node frameworks", nodeHas("@langchain/openai"), "npm ci in " + node, run("node", filepath.Join(node, "frameworks.mjs")), openAI[:1], 14},
+		{"python", venv, "make clients", run(venv, filepath.Join(python, "check.py")), openAI, 10},
+		{"python messages", pythonHas("anthropic"), "make clients", run(venv, filepath.Join(python, "messages.py")), anthropic, 9},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := os.Stat(tt.needs); err != nil {
 				t.Skipf("the client is not installed: run %s", tt.install)
 			}
-			for _, base := range []string{"/v1", "/v1/chat/pro"} {
+			for _, base := range tt.bases {
 				t.Run(base, func(t *testing.T) {
 					t.Parallel()
 					s := sharedServer(t)
 					argv := tt.command(s.url + base)
 					r := finish(t, exec.Command(argv[0], argv[1:]...))
 					r.want(t, 0)
-					if n := strings.Count(r.stdout, "ok "); n < 10 {
+					if n := strings.Count(r.stdout, "ok "); n < tt.checks {
 						t.Errorf("%d checks are ok, want all of them%v", n, r)
 					}
 				})

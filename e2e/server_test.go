@@ -41,7 +41,13 @@ func launch(t testing.TB, dir, config string) *server {
 	if config != "" {
 		args = append(args, "--config", writeFile(t, "bendi.yaml", config))
 	}
-	s := &server{cmd: bendiIn(t, dir, args...), done: make(chan struct{})}
+	return launched(t, bendiIn(t, dir, args...))
+}
+
+// launched starts a server by a prepared command.
+func launched(t testing.TB, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{cmd: cmd, done: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

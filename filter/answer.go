@@ -49,10 +49,11 @@ type choice struct {
 	queue    []chat.Event // what waits for the end of the choice
 	queued   int          // about how many bytes that is
 	labelled bool
-	spoke    bool // some of its content is out, or in the queue
-	over     bool // its model has ended it
-	ended    bool // the client was told of the end
-	said     said // for a second opinion
+	spoke    bool   // some of its content is out, or in the queue
+	over     bool   // its model has ended it
+	stopped  string // by which stop string
+	ended    bool   // the client was told of the end
+	said     said   // for a second opinion
 }
 
 // A call is a tool call that a choice makes.
@@ -157,6 +158,7 @@ func (a *answer) take(ev chat.Event) error {
 	}
 	a.count(&ev)
 	c.over = c.over || ev.Finish != ""
+	c.stopped = ev.Stopped
 	if c.ended {
 		if ev.Usage != nil {
 			a.emit(chat.Event{Choice: c.index, Usage: ev.Usage, Backend: ev.Backend, Arm: ev.Arm})
@@ -165,7 +167,7 @@ func (a *answer) take(ev chat.Event) error {
 	}
 
 	out, blocked := ev, false
-	out.Finish, out.Usage, out.Restored, out.Filtered = "", nil, nil, nil
+	out.Finish, out.Stopped, out.Usage, out.Restored, out.Filtered = "", "", nil, nil, nil
 	if f := ev.Filtered; f != nil && f.Answer {
 		c.tally.merge(f)
 	} else if f != nil && !a.begun {
@@ -351,7 +353,7 @@ func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Us
 		a.watch(c, contentPath, c.said.String())
 	}
 	if blocked {
-		finish, c.queue, c.spoke = chat.ContentFilter, nil, c.spoke && !a.full
+		finish, c.stopped, c.queue, c.spoke = chat.ContentFilter, "", nil, c.spoke && !a.full
 		if a.policy.Notice != "" && !a.json {
 			a.emit(chat.Event{Choice: c.index, Text: a.policy.Notice})
 		}
@@ -365,7 +367,7 @@ func (a *answer) end(c *choice, blocked bool, finish chat.Finish, usage *chat.Us
 	}
 	c.ended = true
 	a.left--
-	a.emit(chat.Event{Choice: c.index, Finish: finish, Usage: usage, Filtered: c.tally.filtered(a.policy, true)})
+	a.emit(chat.Event{Choice: c.index, Finish: finish, Stopped: c.stopped, Usage: usage, Filtered: c.tally.filtered(a.policy, true)})
 }
 
 // flush lets go of what is held of a choice, and reports whether that blocks.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"bendi/chat"
 )
@@ -60,7 +61,7 @@ func (g *Guarded) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embe
 			continue
 		}
 		var err error
-		if texts[i], err = g.read(ctx, req, i); err != nil {
+		if texts[i], err = g.read(ctx, req.ID, req.Model, place{what: inputText, i: i}, in.Tokens); err != nil {
 			return nil, err
 		}
 		was := texts[i]
@@ -83,17 +84,40 @@ func (g *Guarded) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embe
 	return chat.Embed(ctx, g.model, own)
 }
 
-// read returns the text of an input that is tokens.
-func (g *Guarded) read(ctx context.Context, req *chat.EmbedRequest, i int) (string, error) {
-	text, err := chat.Detokenize(ctx, g.model, &chat.DetokenizeRequest{ID: req.ID, Model: req.Model, Tokens: req.Inputs[i].Tokens})
+// read returns the text of tokens at a place.
+func (g *Guarded) read(ctx context.Context, id, model string, p place, tokens []int) (string, error) {
+	text, err := chat.Detokenize(ctx, g.model, &chat.DetokenizeRequest{ID: id, Model: model, Tokens: tokens, Special: true})
 	if err == nil {
 		return text.Text, nil
 	}
-	if e, ok := errors.AsType[*chat.Error](err); ok && e.Code == chat.CodeUnsupported {
-		path := place{what: inputText, i: i}.path(1)
-		return "", chat.Unsupported(path, "'%s' is %d tokens, and the content filter cannot read them: this model does not say what text they are. Send the text itself.", path, len(req.Inputs[i].Tokens))
+	e, ok := errors.AsType[*chat.Error](err)
+	path := p.path(1)
+	if ok && e.Code == chat.CodeUnsupported {
+		return "", chat.Unsupported(path, "'%s' is %d tokens, and the content filter cannot read them: this model does not say what text they are. Send the text itself.", path, len(tokens))
+	}
+	if ok && strings.HasPrefix(e.Param, "tokens") { // which nobody has sent
+		own := *e
+		own.Param = path + strings.TrimPrefix(e.Param, "tokens")
+		own.Msg = strings.Replace(e.Msg, e.Param, own.Param, 1)
+		return "", &own
 	}
 	return "", err
+}
+
+// readable returns req with the text of a prompt that is tokens beside them.
+// Where that is rewritten, it goes on in their place.
+func (g *Guarded) readable(ctx context.Context, req *chat.Request) (*chat.Request, error) {
+	if req.Prompt == nil || req.Prompt.Tokens == nil {
+		return req, nil
+	}
+	text, err := g.read(ctx, req.ID, req.Model, place{what: promptText}, req.Prompt.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	own := new(*req)
+	own.Prompt = new(*req.Prompt)
+	own.Prompt.Text = text
+	return own, nil
 }
 
 // Rerank has the model rank a query and documents that were filtered.
@@ -119,6 +143,13 @@ func (g *Guarded) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*cha
 	p := g.prompt(ctx, req.ID, "", req.Model)
 	own := new(*req)
 	own.Text = p.text(content, 0, req.Text)
+	if req.Chat != nil && p.err == nil {
+		readable, err := g.readable(ctx, req.Chat)
+		if err != nil {
+			return nil, err
+		}
+		own.Chat = p.request(readable)
+	}
 	if err := p.done(); err != nil {
 		return nil, err
 	}

@@ -121,16 +121,7 @@ func (c *Concealed) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.
 		v := newVault(c.Secret, c.Scope(req))
 		var own *chat.Request
 		err := c.conceal(v.token, about{req.ID, req.Principal, req.Model}, func(k *concealment) {
-			d := draft{was: req}
-			for f := range fields(req) {
-				if f.place.what == messageData && c.NoMedia {
-					k.refuse("media", f.place.path(f.place.n))
-				}
-				if texts, rewritten := k.texts(&f); rewritten {
-					d.set(f.place, texts)
-				}
-			}
-			own = d.request()
+			own = k.request(req)
 		})
 		switch {
 		case err != nil:
@@ -158,6 +149,23 @@ func (c *Concealed) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.
 			}
 		}
 	}
+}
+
+// request returns a chat request without what is concealed in it.
+func (k *concealment) request(req *chat.Request) *chat.Request {
+	d := draft{was: req}
+	if p := req.Prompt; p != nil && p.Tokens != nil {
+		k.refuse("tokens", place{what: promptText}.path(1))
+	}
+	for f := range fields(req) {
+		if f.place.what == messageData && k.c.NoMedia {
+			k.refuse("media", f.place.path(f.place.n))
+		}
+		if texts, rewritten := k.texts(&f); rewritten {
+			d.set(f.place, texts)
+		}
+	}
+	return d.request()
 }
 
 // Embed has the model embed inputs without their personal data. What takes its
@@ -224,6 +232,9 @@ func (c *Concealed) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*c
 	err := c.conceal(bareToken, about{id: req.ID, model: req.Model}, func(k *concealment) {
 		if texts, rewritten := k.texts(&field{place{what: content, n: 1}, textField, []string{req.Text}}); rewritten {
 			own.Text = texts[0]
+		}
+		if req.Chat != nil {
+			own.Chat = k.request(req.Chat)
 		}
 	})
 	if err != nil {

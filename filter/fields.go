@@ -56,6 +56,8 @@ const (
 	formatGrammar
 	stopString
 	effort
+	promptText
+	promptSuffix
 	extraKey
 	extraValue
 	inputText
@@ -112,6 +114,10 @@ func (p place) path(parts int) string {
 		return "stop" + i
 	case effort:
 		return "reasoning_effort"
+	case promptText:
+		return "prompt"
+	case promptSuffix:
+		return "suffix"
 	case inputText:
 		return "input" + i
 	case query:
@@ -160,6 +166,9 @@ func fields(req *chat.Request) iter.Seq[field] {
 					return
 				}
 			}
+		}
+		if p := req.Prompt; p != nil && !(one(promptText, 0, 0, textField, p.Text) && one(promptSuffix, 0, 0, textField, p.Suffix)) {
+			return
 		}
 		for i := range req.Tools {
 			t := &req.Tools[i]
@@ -248,6 +257,7 @@ type draft struct {
 	tools    bool
 	extra    bool
 	format   bool
+	prompt   bool
 	contents map[int]bool // by message
 	calls    map[int]bool
 }
@@ -295,6 +305,16 @@ func (d *draft) set(p place, texts []string) {
 			req.Tools[p.i].Description = text
 		} else {
 			req.Tools[p.i].Parameters = json.RawMessage(text)
+		}
+		return
+	case promptText, promptSuffix:
+		if !d.prompt {
+			req.Prompt, d.prompt = new(*req.Prompt), true
+		}
+		if p.what == promptText {
+			req.Prompt.Text, req.Prompt.Tokens = text, nil // which said the text as it was
+		} else {
+			req.Prompt.Suffix = text
 		}
 		return
 	case formatSchema:

@@ -31,6 +31,7 @@ type gifted struct {
 // it: the path that a finding there has, or why nobody looks.
 var decided = map[string]string{
 	"Request.ID":                               "- ours, or of letters that no word has spaces between",
+	"Request.AnswerID":                         "- ours",
 	"Request.Model":                            "- one that a route knows, or an error",
 	"Request.Principal":                        "- ours",
 	"Request.Session":                          "- a name of the client's, of few characters, that no backend is told",
@@ -50,6 +51,8 @@ var decided = map[string]string{
 	"Request.Tools[].Description":              "tools[0].function.description",
 	"Request.Tools[].Parameters":               "tools[0].function.parameters",
 	"Request.ToolChoice":                       "tool_choice",
+	"Request.Prompt.Text":                      "prompt",
+	"Request.Prompt.Suffix":                    "suffix",
 	"Request.Format.Type":                      "- one of a few",
 	"Request.Format.Name":                      "response_format.json_schema.name",
 	"Request.Format.Schema":                    "response_format.json_schema.schema",
@@ -93,7 +96,8 @@ func TestEveryFieldOfARequestIsDecided(t *testing.T) {
 		typ := reflect.TypeOf(req)
 		for _, path := range strs(typ, typ.Name()) {
 			seen[path] = true
-			decision, ok := decided[path]
+			same := strings.Replace(path, "TokenizeRequest.Chat.", "Request.", 1)
+			decision, ok := decided[same]
 			if !ok {
 				t.Errorf("%s can hold a string, and nobody has decided what the filter does about it", path)
 				continue
@@ -208,18 +212,25 @@ var wireKeys = map[string]string{
 	"input": "EmbedRequest.Inputs, or a moderation, which is the filter itself", "query": "RerankRequest.Query", "documents": "RerankRequest.Documents",
 	"tokens": "DetokenizeRequest.Tokens, whose text is looked at",
 
+	"prompt": "Request.Prompt", "suffix": "Request.Prompt",
+	// Anthropic's:
+	"system": "Request.Messages", "thinking": "Message.Reasoning, or a budget", "title": "Part.Text, or Part.Data", "data": "Part.Text, or Part.Data",
+	"input_schema": "Tool.Parameters", "tool_use_id": "Message.ToolCallID", "stop_sequences": "Request.Stop", "output_config": "Request.Format", "output_format": "Request.Format", "format": "Request.Format",
+	"source": "-", "media_type": "Part.Data", "mcp_servers": "- refused", "is_error": "-",
+
 	"session_id": "- Request.Session", "model": "-", "role": "-", "type": "-", "encoding_format": "-", "verbosity": "-", "modalities": "-", // one of a few
 	"stream_options": "-", "logit_bias": "-", // no strings but numbers in keys
 }
 
-var quietKeys = regexp.MustCompile(`^(add_generation_prompt|add_special|continue_final_message|dimensions|dry_.*|frequency_penalty|ignore_eos|include_usage|logprobs|max_.*|min_p|mirostat.*|n|parallel_tool_calls|parse_special|presence_penalty|repe.*_penalty|return_documents|seed|special|stream|strict|temperature|thinking_budget_tokens|top_.*|typical_p|with_pieces|xtc_.*)$`)
+var quietKeys = regexp.MustCompile(`^(add_generation_prompt|best_of|budget_tokens|disable_parallel_tool_use|echo|add_special|continue_final_message|dimensions|dry_.*|frequency_penalty|ignore_eos|include_usage|logprobs|max_.*|min_p|mirostat.*|n|parallel_tool_calls|parse_special|presence_penalty|repe.*_penalty|return_documents|seed|special|stream|strict|temperature|thinking_budget_tokens|top_.*|typical_p|with_pieces|xtc_.*)$`)
 
 // Every key that the wire code takes out of a request is decided about.
 func TestEveryKeyOfTheWireIsDecided(t *testing.T) {
 	fset := token.NewFileSet()
 	files, _ := filepath.Glob("../openaicompat/wire/*.go")
+	others, _ := filepath.Glob("../openaicompat/anthropic/*.go")
 	found := map[string]token.Pos{}
-	for _, name := range files {
+	for _, name := range append(files, others...) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -233,7 +244,7 @@ func TestEveryKeyOfTheWireIsDecided(t *testing.T) {
 				return true
 			}
 			sel, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || sel.Sel.Name != "take" && sel.Sel.Name != "need" {
+			if !ok || sel.Sel.Name != "Take" && sel.Sel.Name != "Need" {
 				return true
 			}
 			if lit, ok := call.Args[0].(*ast.BasicLit); ok {
@@ -258,7 +269,7 @@ func TestEveryFieldOfAnEventIsDecided(t *testing.T) {
 	decided := map[string]string{
 		"Event.Text": "filtered", "Event.Reasoning": "filtered", "Event.Refusal": "filtered", "Event.ToolCall.ID": "filtered, not rewritten",
 		"Event.ToolCall.Name": "filtered, not rewritten", "Event.ToolCall.Arguments": "filtered", "Event.LogProbs[].TokenLogProb.Token": "dropped with a rewritten choice",
-		"Event.LogProbs[].Top[].Token": "dropped where it is a word", "Event.Finish": "one of a few", "Event.Backend": "a name of the operator's", "Event.Arm": "names of the operator's",
+		"Event.LogProbs[].Top[].Token": "dropped where it is a word", "Event.Finish": "one of a few", "Event.Stopped": "one of the request's, which was filtered", "Event.Backend": "a name of the operator's", "Event.Arm": "names of the operator's",
 	}
 	for _, path := range strs(reflect.TypeFor[chat.Event](), "Event") {
 		ours := strings.HasPrefix(path, "Event.Filtered.") || strings.HasPrefix(path, "Event.AIGC.")

@@ -102,7 +102,12 @@ func (g *Guarded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Ev
 			return
 		}
 		s := g.screening(req.ID, req.Principal, req.Model)
-		own := s.request(req)
+		readable, err := g.readable(ctx, req)
+		if err != nil {
+			yield(chat.Event{}, err)
+			return
+		}
+		own := s.request(readable)
 		if s.blocked == nil {
 			own = s.secondRequest(ctx, own)
 		}

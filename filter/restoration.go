@@ -50,7 +50,7 @@ func (r *restoration) take(ev chat.Event) iter.Seq[chat.Event] {
 	return func(yield func(chat.Event) bool) {
 		c := r.choice(ev.Choice)
 		out := ev
-		out.LogProbs, out.Restored, out.Finish, out.Usage, out.AIGC = nil, nil, "", nil, nil
+		out.LogProbs, out.Restored, out.Finish, out.Stopped, out.Usage, out.AIGC = nil, nil, "", "", nil, nil
 		putBack(&out, &c.content, &out.Text, false)
 		putBack(&out, &c.reasoning, &out.Reasoning, false)
 		putBack(&out, &c.refusal, &out.Refusal, false)
@@ -80,7 +80,7 @@ func (r *restoration) take(ev chat.Event) iter.Seq[chat.Event] {
 			}
 		}
 		if end {
-			yield(chat.Event{Choice: ev.Choice, Finish: ev.Finish, Usage: ev.Usage, AIGC: ev.AIGC})
+			yield(chat.Event{Choice: ev.Choice, Finish: ev.Finish, Stopped: ev.Stopped, Usage: ev.Usage, AIGC: ev.AIGC})
 		}
 	}
 }

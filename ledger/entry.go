@@ -9,6 +9,7 @@ import (
 // An Entry is what is remembered of a request that has ended.
 type Entry struct {
 	ID        string    // of the request
+	AnswerID  string    // of the answer, as the client is told it
 	Start     time.Time // when it came
 	Principal string    // who asked, such as the API key by its name
 	Session   string    // of the principal's; empty: none
@@ -16,6 +17,7 @@ type Entry struct {
 	Route   string
 	Model   string // as resolved
 	Arm     string // of an experiment, as "experiment/arm"; empty: none
+	Unit    string // of the experiment: whoever counts once in it, hashed
 	Backend string // who answered; empty: nobody
 
 	Classes []string       // of data that the filter found in the request
@@ -27,7 +29,8 @@ type Entry struct {
 	Total   time.Duration // from Start to the end
 	Runes   int           // of the answer's text
 	Finish  chat.Finish   // of the first choice
-	Refusal bool          // the model declined to answer
+	Refusal bool          // the model declined to answer, as its protocol says
+	Phrase  bool          // the answer begins as refusals do; a guess, see [SoundsLikeRefusal]
 	Outcome Outcome
 	Err     error // of an Outcome that is Failed; for its Kind and Code alone
 }

@@ -3,6 +3,7 @@ package metrics
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -15,9 +16,12 @@ import (
 type Gateway struct {
 	Filter *Filter
 	Router *Router
+	Config *Config
+
+	Experiments *Experiments
 
 	registry *prometheus.Registry
-	workers  map[string]Worker // by model id
+	workers  atomic.Pointer[map[string]Worker] // by model id
 
 	requests, gone  *prometheus.CounterVec
 	running         *prometheus.GaugeVec
@@ -27,7 +31,8 @@ type Gateway struct {
 // NewGateway returns the metrics of a gateway of that version over workers, by
 // the ids of their models.
 func NewGateway(version string, workers map[string]Worker) *Gateway {
-	g := &Gateway{registry: prometheus.NewRegistry(), workers: workers}
+	g := &Gateway{registry: prometheus.NewRegistry()}
+	g.Employ(workers)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return register(g.registry, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
 	}
@@ -41,15 +46,20 @@ func NewGateway(version string, workers map[string]Worker) *Gateway {
 		prometheus.GaugeOpts{Name: "bendi_http_requests_in_flight", Help: "Requests being answered."}, []string{"route"}))
 	g.first = histogram("bendi_http_time_to_first_token_seconds", "From a request to the first piece of its streamed answer.", firstTokenBuckets)
 	g.duration = histogram("bendi_http_request_duration_seconds", "From a request to the end of its whole answer, by what was asked for.", latencyBuckets, "operation")
-	g.Filter, g.Router = newFilter(g.registry), newRouter(g.registry)
+	g.Filter, g.Router, g.Config = newFilter(g.registry), newRouter(g.registry), newConfig(g.registry)
+	g.Experiments = newExperiments(g.registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bendi_build_info", Help: "Which program this is; always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	g.registry.MustRegister(info, workerCollector{workers},
+	g.registry.MustRegister(info, workerCollector{g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return g
 }
+
+// Employ has the gateway tell of these workers from now on, by the ids of their
+// models.
+func (g *Gateway) Employ(workers map[string]Worker) { g.workers.Store(&workers) }
 
 // Enter counts a request as running until leave is called.
 func (g *Gateway) Enter(route string) (leave func()) {
@@ -78,7 +88,7 @@ func (g *Gateway) Ended(o openaicompat.Outcome) {
 // does not answer shows in them, and never keeps them from being served.
 func (g *Gateway) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		all := append(prometheus.Gatherers{g.registry}, scrape(r.Context(), g.workers)...)
+		all := append(prometheus.Gatherers{g.registry}, scrape(r.Context(), *g.workers.Load())...)
 		promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
 	})
 }

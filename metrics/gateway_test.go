@@ -164,3 +164,21 @@ func TestGatewayCountsRequests(t *testing.T) {
 type anyone struct{}
 
 func (anyone) Check(secret string) (string, bool) { return "canary-name", secret != "" }
+
+// Reloads are counted by what came of them, and the last one tells whether what
+// the files say is in force.
+func TestConfigMetrics(t *testing.T) {
+	g := NewGateway("1.2.3", nil)
+	at := time.Unix(1_700_000_000, 0)
+	g.Config.InForce(at)
+	want(t, read(t, g.Handler()), "bendi_config_last_reload_successful 1", "bendi_config_loaded_timestamp_seconds 1.7e+09",
+		`bendi_config_reloads_total{result="ok"} 0`, `bendi_config_reloads_total{result="failed"} 0`)
+	g.Config.Reloaded(at.Add(time.Hour), false)
+	want(t, read(t, g.Handler()), "bendi_config_last_reload_successful 0", "bendi_config_loaded_timestamp_seconds 1.7e+09", `bendi_config_reloads_total{result="failed"} 1`)
+	g.Config.Reloaded(at.Add(1000*time.Second), true)
+	want(t, read(t, g.Handler()), "bendi_config_last_reload_successful 1", "bendi_config_loaded_timestamp_seconds 1.700001e+09", `bendi_config_reloads_total{result="ok"} 1`)
+
+	// Other workers take the place of those that were.
+	g.Employ(map[string]Worker{"new": fakeWorker{state: "unloaded"}})
+	want(t, read(t, g.Handler()), `bendi_model_state{model="new",state="unloaded"} 1`)
+}

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bendi/router"
@@ -30,9 +32,8 @@ func newRouter(r prometheus.Registerer) *Router {
 	}
 }
 
-// Watch has the state of backends told from now on. It is called once, before
-// anything is served.
-func (r *Router) Watch(backends []*router.Backend) { r.collector.backends = backends }
+// Watch has the state of backends told from now on, in place of others.
+func (r *Router) Watch(backends []*router.Backend) { r.collector.backends.Store(&backends) }
 
 // Step counts a decision about a request of a route.
 func (r *Router) Step(route string, s router.Step) {
@@ -59,7 +60,9 @@ func (r *Router) Step(route string, s router.Step) {
 }
 
 // A backendCollector tells what is known about backends at the moment.
-type backendCollector struct{ backends []*router.Backend }
+type backendCollector struct {
+	backends atomic.Pointer[[]*router.Backend]
+}
 
 var (
 	backendState       = prometheus.NewDesc("bendi_backend_state", "Whether a backend's breaker is in a state; 1 for one of them.", []string{"backend", "zone", "state"}, nil)
@@ -75,7 +78,11 @@ func (*backendCollector) Describe(to chan<- *prometheus.Desc) {
 }
 
 func (c *backendCollector) Collect(to chan<- prometheus.Metric) {
-	for _, b := range c.backends {
+	all := c.backends.Load()
+	if all == nil {
+		return
+	}
+	for _, b := range *all {
 		s := b.Status()
 		zone := s.Zone.String()
 		for _, state := range []string{"closed", "open", "probing"} {

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// A Worker is a supervised worker process.
+// A Worker is a supervised process. Where it is one of ours, it has pages, too.
 type Worker interface {
 	// Ready returns nil when the worker can answer, if only after its model
 	// has been loaded.
@@ -27,6 +27,10 @@ type Worker interface {
 	State() string
 	// Restarts returns how often it had to be started again.
 	Restarts() int
+}
+
+// A paged is a Worker that serves more than answers.
+type paged interface {
 	// Get returns what the worker serves at a path.
 	Get(ctx context.Context, path string) ([]byte, error)
 }
@@ -43,12 +47,13 @@ func scrape(ctx context.Context, workers map[string]Worker) []prometheus.Gathere
 	fetched := make([]prometheus.Gatherer, len(ids))
 	var wg sync.WaitGroup
 	for i, id := range ids {
-		if workers[id].State() == "unloaded" { // there is none to be up
+		w, ours := workers[id].(paged)
+		if !ours || workers[id].State() == "unloaded" { // there is none to be up
 			fetched[i] = gathered(nil)
 			continue
 		}
 		wg.Go(func() {
-			families, err := fetch(ctx, workers[id])
+			families, err := fetch(ctx, w)
 			up := 1.0
 			if err != nil {
 				families, up = nil, 0
@@ -62,7 +67,7 @@ func scrape(ctx context.Context, workers map[string]Worker) []prometheus.Gathere
 
 // fetch returns the metrics of a worker. They are all ours, or it is not one of
 // our workers.
-func fetch(ctx context.Context, w Worker) ([]*dto.MetricFamily, error) {
+func fetch(ctx context.Context, w paged) ([]*dto.MetricFamily, error) {
 	text, err := w.Get(ctx, "/metrics")
 	if err != nil {
 		return nil, err
@@ -117,7 +122,7 @@ var (
 )
 
 // A workerCollector tells what the supervisors know of their workers.
-type workerCollector struct{ workers map[string]Worker }
+type workerCollector struct{ gateway *Gateway }
 
 func (c workerCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- workerReady
@@ -126,7 +131,7 @@ func (c workerCollector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (c workerCollector) Collect(ch chan<- prometheus.Metric) {
-	for id, w := range c.workers {
+	for id, w := range *c.gateway.workers.Load() {
 		ready := 0.0
 		if w.Ready() == nil {
 			ready = 1

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bendi/chat"
+	"bendi/openaicompat/anthropic"
 	"bendi/openaicompat/wire"
 )
 
@@ -52,6 +53,15 @@ func exampleOf(path string) string {
 		if strings.HasSuffix(path, e.path) {
 			return e.example
 		}
+	}
+	switch {
+	case strings.HasSuffix(path, "/count_tokens"):
+		return anthropic.CountExample
+	case strings.HasSuffix(path, "/messages"):
+		return anthropic.Example
+	}
+	if strings.HasSuffix(path, "/feedback") {
+		return feedbackExample
 	}
 	return wire.ChatExample
 }

@@ -1,6 +1,7 @@
 package openaicompat
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -10,41 +11,59 @@ import (
 	"bendi/openaicompat/wire"
 )
 
-// chat answers a chat completions request.
-func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
-	defer s.Observer.Enter(rt.Path)()
-	x.route, x.operation = rt.Path, "chat"
-	c.Header("X-Bendi-Route", rt.Path)
-	body, err := s.body(c)
-	if err != nil {
-		return err
-	}
-	call, err := wire.DecodeRequest(body)
-	if err != nil {
-		return err
-	}
-	req := call.Request
-	req.ID, req.Principal = x.id, s.principal(c.Request.Header, x)
-	if err := session(c.Request.Header, req); err != nil {
-		return err
-	}
-	if req.Priority, err = s.priority(c.Request.Header, x, rt, req.Extra["priority"]); err != nil {
-		return err
-	}
-	if r, ok := rt.Model.(Resolver); ok {
-		if req.Model, err = r.Resolve(req.Model); err != nil {
+// ask answers requests of a protocol.
+func (s *server) ask(p *protocol, rt Route) handler {
+	return func(c *gin.Context, x *exchange) error {
+		defer s.Observer.Enter(rt.Path)()
+		x.operation = p.operation
+		body, err := s.begin(c, x, rt)
+		if err != nil {
 			return err
 		}
-		x.model = req.Model // one of ours, and no words of a client's
+		return s.answer(c, x, rt, p, body)
 	}
-	x.stream = call.Stream
-	head := wire.Head{ID: newID("chatcmpl-"), Model: req.Model, Created: time.Now().Unix()}
-	if call.Stream {
-		return s.stream(c, x, rt.Model, req, &wire.Stream{Head: head, IncludeUsage: call.IncludeUsage})
-	}
+}
 
-	answer := wire.Completion{Head: head}
-	for ev, err := range whole(rt.Model.Chat(c.Request.Context(), req), req.N) {
+// askEither answers requests of the protocols that share a path.
+func (s *server) askEither(rt Route) handler {
+	return func(c *gin.Context, x *exchange) error {
+		defer s.Observer.Enter(rt.Path)()
+		x.operation = chats().operation
+		body, err := s.begin(c, x, rt)
+		if err != nil {
+			return err
+		}
+		p := either(body)
+		x.operation = p.operation
+		return s.answer(c, x, rt, p, body)
+	}
+}
+
+// answer has the model of a route answer a body, and tells the answer.
+func (s *server) answer(c *gin.Context, x *exchange, rt Route, p *protocol, body []byte) error {
+	call, err := p.read(body)
+	if err != nil {
+		return err
+	}
+	head, n, err := s.address(c, x, rt, p, call)
+	if err != nil {
+		return err
+	}
+	x.stream = call.stream
+	told := telling{Head: head}
+	if call.echo {
+		if told.echo, err = echoes(c.Request.Context(), rt.Model, call.requests); err != nil {
+			return err
+		}
+	}
+	if call.stream {
+		return s.stream(c, x, rt.Model, call, p, n, call.frames(told))
+	}
+	for _, req := range call.requests {
+		req.Whole = true
+	}
+	answer := call.whole(told)
+	for ev, err := range held(several(c.Request.Context(), rt.Model, call.requests), n) {
 		if err != nil {
 			return err
 		}
@@ -64,12 +83,57 @@ func (s *server) chat(c *gin.Context, x *exchange, rt Route) error {
 	return s.json(c, 200, body)
 }
 
+// address tells the requests of a call who asks, and which model is meant. It
+// returns what the answer says about itself, and how many choices it has.
+func (s *server) address(c *gin.Context, x *exchange, rt Route, p *protocol, call *call) (head wire.Head, n int, err error) {
+	head = wire.Head{ID: newID(p.prefix), Created: time.Now().Unix()}
+	for _, req := range call.requests {
+		req.ID, req.AnswerID, req.Principal = x.id, head.ID, s.principal(c.Request.Header, x)
+		if err := session(c.Request.Header, req); err != nil {
+			return head, 0, err
+		}
+		if req.Priority, err = s.priority(c.Request.Header, x, rt, req.Extra["priority"]); err != nil {
+			return head, 0, err
+		}
+		if req.Model, err = x.resolve(rt, req.Model); err != nil {
+			return head, 0, err
+		}
+		head.Model = req.Model
+		n += req.N
+	}
+	return head, n, nil
+}
+
+// echoes returns what each choice begins with: its prompt.
+func echoes(ctx context.Context, m chat.Model, reqs []*chat.Request) ([]string, error) {
+	var all []string
+	for _, req := range reqs {
+		text := req.Prompt.Text
+		if req.Prompt.Tokens != nil {
+			out, err := chat.Detokenize(ctx, m, &chat.DetokenizeRequest{ID: req.ID, Model: req.Model, Tokens: req.Prompt.Tokens, Special: true})
+			if err != nil {
+				return nil, err
+			}
+			text = out.Text
+		}
+		for range req.N {
+			all = append(all, text)
+		}
+	}
+	return all, nil
+}
+
 // stream answers as server-sent events.
-func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Request, format *wire.Stream) error {
-	out := s.open(c)
+func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, call *call, p *protocol, n int, frames func(chat.Event) ([]byte, error)) error {
+	out := s.open(c, p.ping)
 	defer out.close()
-	req.Waiting = out.waiting
-	for ev, err := range whole(m.Chat(c.Request.Context(), req), req.N) {
+	for _, req := range call.requests {
+		req.Waiting = out.waiting
+	}
+	if len(call.requests) == 1 { // of several, each would be in a goroutine of its own
+		call.requests[0].Burst = out.between
+	}
+	for ev, err := range held(several(c.Request.Context(), m, call.requests), n) {
 		if err != nil {
 			return err
 		}
@@ -82,13 +146,20 @@ func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, req *chat.Req
 		if f := ev.Filtered; f != nil && !f.Answer {
 			out.header(filterHeader, wire.FilterHeader(f, nil))
 		}
-		if frames := format.Frames(ev); len(frames) > 0 {
-			if err := out.send(frames); err != nil {
+		told, err := frames(ev)
+		if err != nil {
+			return err
+		}
+		if len(told) > 0 {
+			if err := out.send(told); err != nil {
 				return err
 			}
 		}
 	}
-	return out.send([]byte(wire.Done))
+	if p.done == "" {
+		return nil
+	}
+	return out.send([]byte(p.done))
 }
 
 // session takes the name of the conversation from the header, for clients that

@@ -45,6 +45,9 @@ func (s *server) observe(c *gin.Context) {
 	x := &exchange{id: requestID(c.GetHeader("X-Request-Id")), start: time.Now()}
 	c.Set(exchangeKey, x)
 	c.Header("X-Request-Id", x.id)
+	if s.protocols[c.FullPath()] != nil {
+		c.Header("Request-Id", x.id) // its name with Anthropic's clients
+	}
 	c.Next()
 	if !x.gone {
 		// The limit of the last write must not outlive this response: the

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"time"
 
@@ -63,14 +62,15 @@ func (s *server) fail(c *gin.Context, x *exchange, err error) {
 		x.gone = true
 		return
 	}
-	status, body := wire.EncodeError(err, x.id)
+	p := s.protocol(c)
+	status, body := p.fault(err, x.id)
 	x.err, x.fault = err, status
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		x.noteFilter(e.Filtered)
 	}
 	if c.Writer.Written() {
 		if x.stream {
-			s.write(c, wire.ErrorFrame(err, x.id))
+			s.write(c, p.frame(err, x.id))
 		}
 		return
 	}
@@ -83,6 +83,14 @@ func (s *server) fail(c *gin.Context, x *exchange, err error) {
 		}
 	}
 	s.json(c, status, body)
+}
+
+// protocol returns that of the path which was asked, in which failures are told.
+func (s *server) protocol(c *gin.Context) *protocol {
+	if p := s.protocols[c.FullPath()]; p != nil {
+		return p
+	}
+	return chats()
 }
 
 // json writes a whole response, and the end of its line for whoever reads it
@@ -98,11 +106,26 @@ func (s *server) json(c *gin.Context, status int, body []byte) error {
 // write writes data and sees it on its way, piece by piece: a client that
 // takes in no piece for the WriteTimeout has left.
 func (s *server) write(c *gin.Context, data []byte) error {
+	return s.writeBy(c, data, new(time.Time), time.Now())
+}
+
+const writeSize = 32 << 10 // bytes of a piece
+
+// writeBy is write for one who writes often. The limit stands for an eighth of
+// the WriteTimeout longer, and is set anew when that has passed since limited.
+func (s *server) writeBy(c *gin.Context, data []byte, limited *time.Time, now time.Time) error {
 	rc := controller(c.Writer)
-	for piece := range slices.Chunk(data, 32<<10) {
-		rc.SetWriteDeadline(time.Now().Add(s.WriteTimeout)) // not every writer can; then there is no limit
+	for len(data) > 0 {
+		if spare := s.WriteTimeout / 8; limited.IsZero() || now.Sub(*limited) > spare {
+			*limited = now
+			rc.SetWriteDeadline(now.Add(s.WriteTimeout + spare)) // not every writer can; then there is no limit
+		}
+		piece := data[:min(len(data), writeSize)]
 		if _, err := c.Writer.Write(piece); err != nil {
 			return errGone
+		}
+		if data = data[len(piece):]; len(data) > 0 {
+			now = time.Now()
 		}
 	}
 	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bendi/chat"
+	"bendi/openaicompat/anthropic"
 	"bendi/openaicompat/wire"
 )
 
@@ -67,6 +68,9 @@ func (cat *catalogue) models() []chat.ModelInfo {
 }
 
 func (cat *catalogue) list(c *gin.Context, x *exchange) error {
+	if asksAsAnthropic(c) {
+		return cat.server.json(c, http.StatusOK, anthropic.EncodeModels(cat.models()))
+	}
 	body, err := wire.EncodeModels(cat.models())
 	if err != nil {
 		return err
@@ -82,6 +86,9 @@ func (cat *catalogue) get(c *gin.Context, x *exchange) error {
 	m, err := cat.find(id)
 	if err != nil {
 		return err
+	}
+	if asksAsAnthropic(c) {
+		return cat.server.json(c, http.StatusOK, anthropic.EncodeModel(m))
 	}
 	body, err := wire.EncodeModel(m)
 	if err != nil {

@@ -16,7 +16,7 @@ func crossOrigin(origins []string) gin.HandlerFunc {
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{
-			"X-Request-Id", "Retry-After",
+			"X-Request-Id", "Request-Id", "Retry-After",
 			"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests",
 			"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens",
 			"X-Bendi-Route", "X-Bendi-Backend", "X-Bendi-Arm", "X-Bendi-Filter",

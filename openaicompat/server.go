@@ -23,6 +23,7 @@ type Options struct {
 	States func() map[string]string // of the models, by id, as /readyz tells them; nil: it does not
 	Log    *slog.Logger             // nil: nothing is logged
 
+	Feedback Taker                 // of feedback about answers; nil: none is taken
 	Actions  []Action              // what the operator may have done
 	Admin    func(key string) bool // whether a key may; nil: none may. Without keys, who is on this machine may
 	Priority func(key string) int  // of the requests of a key, by its name; nil: 0
@@ -71,8 +72,10 @@ type server struct {
 	Options
 	engine *gin.Engine
 	served map[string]bool // method and path of what has a handler
-	chats  []string        // paths of the routes
-	lists  []string        // paths of the lists of models
+
+	protocols map[string]*protocol // by path, where it is not that of chats
+	chats     []string             // paths of the routes
+	lists     []string             // paths of the lists of models
 }
 
 // New returns the handler that serves the routes. Of two routes that share a
@@ -92,7 +95,7 @@ func New(o Options) http.Handler {
 	}
 
 	gin.SetMode(gin.ReleaseMode) // else it prints to standard output
-	s := &server{Options: o, engine: gin.New(), served: map[string]bool{}}
+	s := &server{Options: o, engine: gin.New(), served: map[string]bool{}, protocols: map[string]*protocol{}}
 	e := s.engine
 	e.RedirectTrailingSlash = false // not every client follows a redirected POST
 	e.HandleMethodNotAllowed = true
@@ -112,17 +115,29 @@ func New(o Options) http.Handler {
 	for _, rt := range o.Routes {
 		rt.Path = strings.TrimSuffix(rt.Path, "/")
 		s.chats = append(s.chats, rt.Path)
-		answer := func(c *gin.Context, x *exchange) error { return s.chat(c, x, rt) }
-		for _, path := range []string{rt.Path, rt.Path + "/completions", rt.Path + "/chat/completions"} {
-			s.on(http.MethodPost, answer, path, path+"/")
+		for _, path := range []string{rt.Path, rt.Path + "/chat/completions"} {
+			s.on(http.MethodPost, s.ask(chats(), rt), path, path+"/")
 		}
+		s.on(http.MethodPost, s.askEither(rt), rt.Path+"/completions", rt.Path+"/completions/")
+	}
+	for _, rt := range o.Routes { // after all routes have their own paths
+		rt.Path = strings.TrimSuffix(rt.Path, "/")
+		for _, base := range basesOf(rt) {
+			s.on(http.MethodPost, s.ask(texts(), rt), base+"/completions", base+"/completions/")
+		}
+		s.messages(rt)
 		s.beside(rt)
 	}
+	s.feedback()
 	for _, base := range bases(o.Routes) {
 		models := s.union(base)
 		s.lists = append(s.lists, base+"/models")
 		s.on(http.MethodGet, models.list, base+"/models")
 		s.on(http.MethodGet, models.get, base+"/models/*id")
+		if root, ok := rootOf(base); !ok {
+			s.on(http.MethodGet, models.list, root+"/v1/models")
+			s.on(http.MethodGet, models.get, root+"/v1/models/*id")
+		}
 	}
 	return e
 }

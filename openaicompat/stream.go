@@ -18,16 +18,21 @@ import (
 type stream struct {
 	server *server
 	c      *gin.Context
+	ping   string // what is said where there is no news
 
-	mu    sync.Mutex // guards the response: the timer writes as well
-	quiet *time.Timer
-	err   error        // of the first write that failed, or that the stream is closed
-	place atomic.Value // string: the comment that tells the place in a queue; set without mu, so that none is lost to a comment being written
+	mu      sync.Mutex // guards the response and what follows: the timer writes as well
+	quiet   *time.Timer
+	news    time.Time // when the latest was written, which puts the next comment off
+	limited time.Time // when the limit of a write was set
+	held    []byte    // frames of a burst, which go out together
+	burst   bool
+	err     error        // of the first write that failed, or that the stream is closed
+	place   atomic.Value // string: the comment that tells the place in a queue; set without mu, so that none is lost to a comment being written
 }
 
 // open returns a stream that says nothing until it has to.
-func (s *server) open(c *gin.Context) *stream {
-	st := &stream{server: s, c: c}
+func (s *server) open(c *gin.Context, ping string) *stream {
+	st := &stream{server: s, c: c, ping: ping, news: time.Now()}
 	st.quiet = time.AfterFunc(math.MaxInt64, st.comment) // not before st is whole
 	st.quiet.Reset(s.KeepAlive)
 	return st
@@ -42,8 +47,14 @@ func (st *stream) comment() {
 		return
 	}
 	defer st.mu.Unlock()
+	if quiet := time.Since(st.news); quiet < st.server.KeepAlive { // the timer is not set anew with each piece
+		st.quiet.Reset(st.server.KeepAlive - quiet)
+		return
+	}
 	place, _ := st.place.Load().(string)
-	st.write([]byte(cmp.Or(place, wire.KeepAlive)))
+	if st.write([]byte(cmp.Or(place, st.ping))) == nil {
+		st.quiet.Reset(st.server.KeepAlive)
+	}
 }
 
 // waiting notes where in a queue the request is, for the next comment. A
@@ -76,10 +87,26 @@ func (st *stream) header(name, value string) {
 func (st *stream) send(frames []byte) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.place.Store("")
+	if st.place.Load() != nil {
+		st.place.Store("")
+	}
+	if st.burst && st.err == nil && len(st.held)+len(frames) <= writeSize {
+		st.held = append(st.held, frames...)
+		return nil
+	}
 	return st.write(frames)
 }
 
+// between is told of bursts, see [chat.Request].
+func (st *stream) between(more bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.burst = more; !more && len(st.held) > 0 {
+		st.write(nil) // a failure is told to the next who sends
+	}
+}
+
+// write writes what is held, and then frames.
 func (st *stream) write(frames []byte) error {
 	if st.err != nil {
 		return st.err
@@ -89,10 +116,12 @@ func (st *stream) write(frames []byte) error {
 		st.c.Header("Cache-Control", "no-cache")
 		st.c.Header("X-Accel-Buffering", "no")
 	}
-	st.err = st.server.write(st.c, frames)
-	if st.err == nil {
-		st.quiet.Reset(st.server.KeepAlive)
+	if len(st.held) > 0 {
+		frames = append(st.held, frames...)
+		st.held = frames[:0]
 	}
+	st.news = time.Now()
+	st.err = st.server.writeBy(st.c, frames, &st.limited, st.news)
 	return st.err
 }
 
@@ -101,6 +130,9 @@ func (st *stream) close() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.quiet.Stop()
+	if st.burst = false; len(st.held) > 0 {
+		st.write(nil)
+	}
 	if st.err == nil {
 		st.err = errGone // for a comment that is under way
 	}

@@ -185,7 +185,7 @@ func exchange(t *testing.T, client *http.Client, request []byte) []byte {
 	return ids.ReplaceAll(out.Bytes(), []byte("${1}ID"))
 }
 
-var ids = regexp.MustCompile(`(req_|chatcmpl-)[a-z0-9]{26}`)
+var ids = regexp.MustCompile(`(req_|chatcmpl-|cmpl-|msg_)[a-z0-9]{26}`)
 
 // body reads the body of a transcript's request. A line that begins with an
 // exclamation mark stands for what cannot be written there:

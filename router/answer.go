@@ -81,11 +81,13 @@ func (a *answer) stream(t *try, emit func(chat.Event) bool) error {
 // sequence asks the backend of a try.
 func (a *answer) sequence(t *try) iter.Seq2[chat.Event, error] {
 	req, name := a.req, t.backend.name(a.req.Model)
-	if name != req.Model || t.hedge || a.goesOn {
+	whole := req.Whole && !a.watches(t)
+	t.timed = !whole
+	if name != req.Model || t.hedge || a.goesOn || whole != req.Whole {
 		own := *req
-		own.Model = name
+		own.Model, own.Whole = name, whole
 		if t.hedge {
-			own.Waiting = nil // the client hears of the first backend's queue
+			own.Waiting, own.Burst = nil, nil // those are for the client's loop, where the first backend is asked
 		}
 		if a.goesOn {
 			a.said.prefill(&own)
@@ -93,6 +95,13 @@ func (a *answer) sequence(t *try) iter.Seq2[chat.Event, error] {
 		req = &own
 	}
 	return t.backend.Model.Chat(t.ctx, req)
+}
+
+// watches reports whether it matters when the backend of a try begins: there
+// is a bound to that, a hedge, or somebody who may go on with half an answer.
+// Then an answer is asked for in pieces even where its client wants it whole.
+func (a *answer) watches(t *try) bool {
+	return a.pool.Hedge || a.said != nil || t.backend.FirstToken > 0
 }
 
 // emit passes an event to the client's loop.

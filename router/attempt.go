@@ -230,6 +230,7 @@ type try struct {
 	idle      *time.Timer // of the next event; nil: not bounded
 	race      *race       // nil: without a hedge
 	hedge     bool        // this is the hedge
+	timed     bool        // its first event tells when the backend began to answer
 	committed bool
 	over      bool // it was by itself, before its context ended
 	ended     bool
@@ -263,7 +264,9 @@ func (t *try) commit() error {
 	}
 	t.committed = true
 	took := time.Since(t.begun)
-	t.backend.first.add(took)
+	if t.timed {
+		t.backend.first.add(took)
+	}
 	t.pass.alive()
 	if t.race == nil {
 		t.call.free()

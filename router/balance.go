@@ -132,6 +132,12 @@ func affinity(req *chat.Request) uint64 {
 	if id := req.Extra["prompt_cache_key"]; len(id) > 2 && string(id) != "null" { // more than two quotes
 		return max(hash(hash(hash(h, "prompt"), req.Principal), id), 1)
 	}
+	if p := req.Prompt; p != nil {
+		h = hash(h, p.Text[:min(len(p.Text), prefixRead)])
+		for _, token := range p.Tokens[:min(len(p.Tokens), prefixRead)] {
+			h = (h ^ uint64(token)) * 1099511628211
+		}
+	}
 	for i := range req.Messages {
 		m := &req.Messages[i]
 		h = hash(h, string(m.Role))

@@ -34,6 +34,13 @@ func (o outcome) faulty() bool { return o >= fault }
 // and does not say for how long.
 const defaultPark = time.Second
 
+// A mortal is an error that can tell whether the backend may have failed of the
+// request itself, such as a server that says 500.
+type mortal interface {
+	error
+	Deadly() bool
+}
+
 // meaning tells what an error of a backend means.
 func meaning(err error) (outcome, *chat.Error) {
 	e, ok := errors.AsType[*chat.Error](err)
@@ -60,6 +67,9 @@ func meaning(err error) (outcome, *chat.Error) {
 	case chat.BadBackend, chat.Timeout:
 		if e.Code == CodeBackendAuth {
 			return barred, e
+		}
+		if d, ok := errors.AsType[mortal](err); ok && d.Deadly() {
+			return deadly, e
 		}
 		return fault, e
 	case chat.Invalid:

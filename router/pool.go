@@ -49,6 +49,7 @@ const (
 	hedgeQuantile = 0.95
 	firstBackOff  = 25 * time.Millisecond // the most, before the second try; it doubles
 	maxBackOff    = time.Second
+	wholeFactor   = 2 // times FirstToken is how long a whole answer may take that comes in one
 )
 
 // A Pool is a [chat.Model] of which each request is answered by one of several
@@ -118,10 +119,13 @@ func (p *Pool) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Event
 		}
 		a := &answer{req: req, yield: yield}
 		a.call.init(ctx, p, askerOf(req))
+		if req.Whole {
+			a.deadline = a.begun.Add(wholeFactor * p.FirstToken) // it begins with its end
+		}
 		if p.Balance == Affine && len(p.backends) > 1 {
 			a.key = affinity(req)
 		}
-		if p.prefill && req.N <= 1 && req.Format == nil {
+		if p.prefill && req.N <= 1 && req.Format == nil && req.Prompt == nil {
 			a.said = new(said)
 		}
 		defer a.close()
@@ -151,9 +155,29 @@ func (p *Pool) Models() []chat.ModelInfo {
 		}
 	}
 	if own {
-		add(p.ModelInfo)
+		info := p.ModelInfo
+		info.State = p.state()
+		add(info)
 	}
 	return models
+}
+
+// state is that of the backend nearest to an answer, of those that tell.
+func (p *Pool) state() string {
+	nearest := ""
+	order := []string{"", "failed", "unloaded", "loading", "loaded"}
+	for _, b := range p.backends {
+		l, ok := b.Model.(chat.Lister)
+		if !ok {
+			continue
+		}
+		for _, m := range l.Models() {
+			if m.ID == b.name(p.ID) && slices.Index(order, m.State) > slices.Index(order, nearest) {
+				nearest = m.State
+			}
+		}
+	}
+	return nearest
 }
 
 // An asker is what of a request, whatever it asks for, decides about where it

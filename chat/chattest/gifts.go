@@ -73,10 +73,18 @@ func (Gifts) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking
 	return out, nil
 }
 
-// Tokenize returns the bytes. A special token of the number 256 begins a text.
+// Tokenize returns the bytes; of a chat, those of its texts. A special token of the number 256 begins a text.
 func (Gifts) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
+	}
+	if c := req.Chat; c != nil {
+		own := *req
+		own.Chat = nil
+		for _, m := range c.Messages {
+			own.Text += m.Text()
+		}
+		req = &own
 	}
 	out := &chat.Tokens{Tokens: []chat.Token{}}
 	if req.AddSpecial {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bendi/chat"
 	"bendi/openaicompat/wire"
 )
 
@@ -116,7 +117,8 @@ func (p *program) admin(ctx context.Context, server, method, path string, in, ou
 		return err
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", res.Status, wire.DecodeError(res.StatusCode, text).Msg)
+		said := wire.DecodeError(res.StatusCode, text)
+		return fmt.Errorf("%s: %w", res.Status, &chat.Error{Kind: said.Kind, Msg: said.Msg})
 	}
 	if out == nil {
 		return nil

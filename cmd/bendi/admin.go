@@ -39,7 +39,7 @@ func admins(cfg *config.Config) func(key string) bool {
 
 // actions explain requests, and list, load and unload the adapters of the
 // models.
-func (h *house) actions(cfg *config.Config) []openaicompat.Action {
+func (h *house) actions() []openaicompat.Action {
 	return []openaicompat.Action{
 		h.explainAction(),
 		{Method: http.MethodGet, Path: adaptersPath, Do: func(context.Context, []byte) (any, error) {
@@ -50,7 +50,7 @@ func (h *house) actions(cfg *config.Config) []openaicompat.Action {
 			if err != nil {
 				return nil, err
 			}
-			return in, h.loadAdapter(ctx, cfg, in)
+			return in, h.loadAdapter(ctx, in)
 		}},
 		{Method: http.MethodPost, Path: unloadAdapterPath, Do: func(ctx context.Context, body []byte) (any, error) {
 			in, err := openaicompat.DecodeAction[adapterBody](body)
@@ -93,19 +93,19 @@ func (h *house) adapterOf(id string) (model, name string, err error) {
 
 // loadAdapter loads an adapter from a file in one of the folders that the
 // configuration names for it, wherever links lead.
-func (h *house) loadAdapter(ctx context.Context, cfg *config.Config, in *adapterBody) error {
+func (h *house) loadAdapter(ctx context.Context, in *adapterBody) error {
 	model, name, err := h.adapterOf(in.ID)
 	if err != nil {
 		return err
 	}
-	if len(cfg.Models[model].AdapterDirs) == 0 {
+	if len(h.cfg.Models[model].AdapterDirs) == 0 {
 		return chat.Errorf(chat.Forbidden, "Model %s has no folders to load adapters from: name them in models.%s.adapter_dirs.", model, model)
 	}
 	real, err := filepath.EvalSymlinks(in.Path)
 	if err == nil && !filepath.IsAbs(real) {
 		err = fmt.Errorf("the path is not absolute")
 	}
-	inside := err == nil && slices.ContainsFunc(cfg.Models[model].AdapterDirs, func(dir config.Path) bool {
+	inside := err == nil && slices.ContainsFunc(h.cfg.Models[model].AdapterDirs, func(dir config.Path) bool {
 		root, err := filepath.EvalSymlinks(string(dir))
 		return err == nil && strings.HasPrefix(real, strings.TrimSuffix(root, "/")+"/")
 	})
@@ -114,7 +114,7 @@ func (h *house) loadAdapter(ctx context.Context, cfg *config.Config, in *adapter
 		return &chat.Error{Kind: chat.Forbidden, Param: "path", Err: err,
 			Msg: fmt.Sprintf("There is no such file in the folders of models.%s.adapter_dirs; give its absolute path.", model)}
 	}
-	if err := models.CheckAdapter(real, string(cfg.Models[model].Path)); err != nil {
+	if err := models.CheckAdapter(real, string(h.cfg.Models[model].Path)); err != nil {
 		return chat.BadParam("path", "%v", err)
 	}
 	return h.workers[model].LoadAdapter(ctx, name, real)

@@ -16,13 +16,14 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"bendi/chat"
 	"bendi/config"
+	"bendi/experiment"
 	"bendi/filter"
 	"bendi/inference/ollama"
+	"bendi/inference/process"
 	"bendi/inference/remote"
 	"bendi/router"
 )
@@ -32,10 +33,15 @@ import (
 // So what is learnt about one on one route is known on the others.
 type neighbourhood struct {
 	cfg     *config.Config
+	about   *relations
 	local   func(id string) chat.Model // has the model of an id, adapter and all
-	servers map[string]server          // by the name of the backend
+	servers map[string]*server         // by the name of the backend
 	known   map[string]*router.Backend // by target: model, or backend/model
-	budget  *router.Budget
+	backs   []func()                   // give back what others have as well
+
+	// What the experiment of a route does with a request now; nil: nobody knows,
+	// and those that start by themselves are taken to run.
+	decide func(route string, req *chat.Request) (experiment.Decision, bool)
 }
 
 // A server is a backend of the configuration.
@@ -43,29 +49,21 @@ type server struct {
 	model chat.Model // keeps personal data from it where it has to
 	probe func(context.Context) error
 	close func()
+
+	process *process.Process // that answers; nil: it is not started here
 }
 
 // meet gets to know all backends of a configuration. It connects to none.
-func meet(cfg *config.Config, secret []byte, local func(id string) chat.Model, observe func(backend string) func(filter.Finding)) (*neighbourhood, error) {
-	n := &neighbourhood{
-		cfg: cfg, local: local, servers: make(map[string]server),
-		known: make(map[string]*router.Backend), budget: new(router.Budget),
-	}
+func meet(cfg *config.Config, about *relations, local func(id string) chat.Model) (*neighbourhood, error) {
+	n := &neighbourhood{cfg: cfg, about: about, local: local, servers: make(map[string]*server), known: make(map[string]*router.Backend)}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Backends)) {
-		b := cfg.Backends[name]
-		s, err := serverOf(name, b)
+		s, back, err := about.server(name, cfg.Backends[name])
 		if err != nil {
 			n.close()
 			return nil, usage(err)
 		}
-		if b.Outside() {
-			o := concealOf(b, secret)
-			if observe != nil {
-				o.Observe = observe(name)
-			}
-			s.model = filter.Conceal(s.model, o)
-		}
 		n.servers[name] = s
+		n.backs = append(n.backs, back)
 	}
 	return n, nil
 }
@@ -115,17 +113,7 @@ func remoteOf(name string, b config.Backend) (*remote.Model, error) {
 }
 
 func ollamaOf(name string, b config.Backend) (server, error) {
-	c := ollama.Config{
-		Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
-		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout),
-	}
-	for _, id := range slices.Sorted(maps.Keys(b.Models)) {
-		m := b.Models[id]
-		if !slices.ContainsFunc(c.Models, func(o ollama.Offer) bool { return o.Model == m.Name }) {
-			c.Models = append(c.Models, ollama.Offer{Model: m.Name, Context: m.Context})
-		}
-	}
-	m, err := ollama.New(c)
+	m, err := ollamaClient(name, b)
 	if err != nil {
 		return server{}, err
 	}
@@ -134,6 +122,23 @@ func ollamaOf(name string, b config.Backend) (server, error) {
 		s.probe = m.Probe
 	}
 	return s, nil
+}
+
+func ollamaClient(name string, b config.Backend) (*ollama.Model, error) {
+	c := ollama.Config{
+		Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
+		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout),
+	}
+	if b.KeepAlive != 0 {
+		c.KeepAlive = new(time.Duration(b.KeepAlive))
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.Models)) {
+		m := b.Models[id]
+		if !slices.ContainsFunc(c.Models, func(o ollama.Offer) bool { return o.Model == m.Name }) {
+			c.Models = append(c.Models, ollama.Offer{Model: m.Name, Context: m.Context})
+		}
+	}
+	return ollama.New(c)
 }
 
 // leastSecret is how long the secret of a deployment has to be for tokens.
@@ -175,11 +180,16 @@ func (n *neighbourhood) backend(target string) *router.Backend {
 		if !b.Outside() {
 			o.Zone = router.Inside
 		}
+		if p := n.servers[name].process; p != nil {
+			o.Model = offered{p, chat.ModelInfo{ID: m.Name, OwnedBy: name, Context: m.Context}}
+		}
 	} else {
 		o.Model, o.Prefill = n.local(target), true
 	}
-	n.known[target] = router.NewBackend(o)
-	return n.known[target]
+	b, back := n.about.backend(o, n.cfg, n.servers)
+	n.known[target] = b
+	n.backs = append(n.backs, back)
+	return b
 }
 
 // plain reports whether a model of a route is one that runs here, and nobody
@@ -195,13 +205,18 @@ const leastFirstToken = 300 * time.Second
 // pool returns what answers for a model of a route that others than a model
 // here answer for.
 func (n *neighbourhood) pool(r config.Route, m config.RouteModel, observe func(router.Step)) (*router.Pool, error) {
+	return n.poolOf(r, m, observe, n.backend)
+}
+
+// poolOf is pool, with the backend of each target.
+func (n *neighbourhood) poolOf(r config.Route, m config.RouteModel, observe func(router.Step), backend func(target string) *router.Backend) (*router.Pool, error) {
 	tiers := m.Tiers
 	if len(tiers) == 0 {
 		tiers = [][]string{{m.ID}}
 	}
 	o := router.PoolOptions{
 		ModelInfo: chat.ModelInfo{ID: m.ID, OwnedBy: "bendi", Context: n.window(m)},
-		Egress:    r.Egress.Policy(), Budget: n.budget, Hedge: m.Hedge, Continue: m.Continue, Observe: observe,
+		Egress:    r.Egress.Policy(), Budget: &n.about.budget, Hedge: m.Hedge, Continue: m.Continue, Observe: observe,
 		// A model here may have to be loaded first.
 		FirstToken: max(leastFirstToken, time.Duration(n.cfg.Engine.LoadWait)+time.Minute),
 	}
@@ -215,7 +230,7 @@ func (n *neighbourhood) pool(r config.Route, m config.RouteModel, observe func(r
 	for _, tier := range tiers {
 		var backends []*router.Backend
 		for _, target := range tier {
-			backends = append(backends, n.backend(target))
+			backends = append(backends, backend(target))
 		}
 		o.Tiers = append(o.Tiers, backends)
 	}
@@ -291,14 +306,12 @@ func (n *neighbourhood) watch(ctx context.Context) {
 	router.Watch(ctx, probeEvery, n.all()...)
 }
 
+// close gives back what others may have as well: a backend before the server
+// that it is of.
 func (n *neighbourhood) close() {
-	var wg sync.WaitGroup
-	for _, s := range n.servers {
-		if s.close != nil {
-			wg.Go(s.close)
-		}
+	for _, back := range slices.Backward(n.backs) {
+		back()
 	}
-	wg.Wait()
 }
 
 // tell logs what the router decides. What a backend says may repeat what a user

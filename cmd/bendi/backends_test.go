@@ -46,7 +46,7 @@ routes:
     models: [{id: a, tiers: [[here, in/m], [out/m]]}, {id: b, tiers: [[out/m]]}, {id: c, tiers: [[here], [out/m]]}, here]
     egress: {route: masked, classes: {pii.phone: never, secret: allowed}}
 `)
-	n, err := meet(cfg, nil, standIns(cfg), nil)
+	n, err := meet(cfg, newRelations(nil, nil), standIns(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ routes: [{path: /v1/chat, models: [ollama/small]}]
 	if status != "fail" || !strings.Contains(detail, "run: ollama pull none:1b") || strings.Contains(detail, "qwen3") {
 		t.Errorf("the doctor says %s, %s", status, detail)
 	}
-	n, err := meet(cfg, nil, standIns(cfg), nil)
+	n, err := meet(cfg, newRelations(nil, nil), standIns(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,14 +126,16 @@ func (c *conversation) open(ctx context.Context) (closeModels func(), err error)
 		return nil, err
 	}
 	fmt.Fprintln(c.stderr, c.sayf("no server at %s: loading the models here", "%s 没有服务在运行：在本进程中加载模型", server))
-	h, err := build(ctx, cfg, home, slog.New(slog.DiscardHandler))
+	ground := newGround(home, slog.New(slog.DiscardHandler))
+	h, err := ground.build(ctx, cfg, true)
 	if err != nil {
 		return nil, err
 	}
+	closeModels = func() { h.close(); ground.close() }
 	ctx, stop := c.untilSignal(ctx)
 	defer stop()
 	if err := h.wait(ctx); err != nil || ctx.Err() != nil {
-		h.close()
+		closeModels()
 		return nil, cmp.Or(err, error(exitError{code: exitInterrupted}))
 	}
 	c.models = func(route string) (chat.Model, error) {
@@ -143,7 +145,7 @@ func (c *conversation) open(ctx context.Context) (closeModels func(), err error)
 		}
 		return m, nil
 	}
-	return h.close, nil
+	return closeModels, nil
 }
 
 // connect returns the model behind a route of a server, once the server has

@@ -35,6 +35,9 @@ func (p *program) checkBackends(ctx context.Context, cfg *config.Config) []findi
 }
 
 func (p *program) checkBackend(ctx context.Context, name string, b config.Backend) (status, detail string) {
+	if b.Starts() {
+		return p.checkProcess(name, b)
+	}
 	there, err := names(ctx, name, b)
 	if e, ok := errors.AsType[*chat.Error](err); ok && e.Code == router.CodeBackendAuth {
 		return "fail", p.sayf("%s: it is there and refuses the key: put a valid one where backends.%s.key or key_file says", "%s：可以连接，但密钥被拒绝：请在 backends.%s.key 或 key_file 指定处放入有效的密钥", name, name)
@@ -163,6 +166,9 @@ func (p *program) printBackends(line func(label, format string, args ...any), cf
 		where := string(b.Socket)
 		if u, err := url.Parse(b.URL); where == "" && err == nil {
 			where = u.Host
+		}
+		if b.Starts() {
+			where = p.placeOf(b)
 		}
 		zone := p.say("inside", "内部")
 		switch {

@@ -19,6 +19,7 @@ import (
 
 	"bendi/chat"
 	"bendi/config"
+	"bendi/experiment"
 	"bendi/filter"
 	"bendi/metrics"
 	"bendi/router"
@@ -75,7 +76,7 @@ func TestNothingLeavesThatMayNot(t *testing.T) {
 		order := []string{"never", "masked", "allowed"}
 		return slices.MinFunc(of, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
 	}
-	loaded, left, stayed := 0, 0, 0
+	loaded, left, stayed, counted := 0, 0, 0, 0
 	for round := range rounds {
 		// A configuration.
 		zones, masked := make(map[string]string), make(map[string]bool)
@@ -94,6 +95,7 @@ func TestNothingLeavesThatMayNot(t *testing.T) {
 			targets = append(targets, name+"/m")
 		}
 		luck.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
+		all := slices.Clone(targets)
 		targets = targets[:1+luck.IntN(len(targets))]
 		cut := luck.IntN(len(targets))
 		tiers := "[" + strings.Join(targets[cut:], ", ") + "]"
@@ -129,8 +131,14 @@ func TestNothingLeavesThatMayNot(t *testing.T) {
 		fmt.Fprintf(&text, "routes:\n  - path: /v1/chat\n    models: [{id: chat, tiers: [%s], balance: %s, hedge: %v}]\n    egress: {route: %s, classes: %s, keys: %s}\n",
 			tiers, pick("least_busy", "weighted", "affine"), len(targets) > 1 && luck.IntN(2) == 0, route, mapping(classes), mapping(keys))
 
+		asked := targets
+		if luck.IntN(2) == 0 { // an experiment may put the requests elsewhere, or copies of them
+			other, dark := pick(all...), pick(all...)
+			asked = append(slices.Clone(targets), other, dark)
+			fmt.Fprintf(&text, "experiments:\n  x: {route: /v1/chat, control: base, arms: {base: {}, other: {model: %s, weight: 3}, dark: {model: %s, shadow: true}}}\n", other, dark)
+		}
 		forbidden := false // by the route, so that it must not load
-		for _, target := range targets {
+		for _, target := range asked {
 			if name, _, _ := strings.Cut(target, "/"); zones[name] == "outside" && (route == "never" || route == "masked" && !masked[name]) {
 				forbidden = true
 			}
@@ -166,12 +174,12 @@ func TestNothingLeavesThatMayNot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := meet(cfg, nil, func(id string) chat.Model { return stub{standIns(cfg)(id).(standIn)} }, nil)
+		n, err := meet(cfg, newRelations(nil, nil), func(id string) chat.Model { return stub{standIns(cfg)(id).(standIn)} })
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := &house{around: n, measured: metrics.NewGateway("test", nil)}
-		offers, err := h.choices(cfg.Routes[0], log)
+		h := &house{ground: &ground{measured: metrics.NewGateway("test", nil), log: log}, around: n}
+		offers, err := h.choices(cfg.Routes[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +187,19 @@ func TestNothingLeavesThatMayNot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tower := filter.Guard(r, filter.Options{Shelf: lib.shelf, Policy: rules["default"], Log: log})
+		plans, err := n.plans(cfg.Routes[0], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lab := experiment.New(experiment.Options{})
+		split, err := lab.Split(t.TempDir(), r, plans, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lab.Adopt(plans); err != nil {
+			t.Fatal(err)
+		}
+		tower := filter.Guard(split, filter.Options{Shelf: lib.shelf, Policy: rules["default"], Log: log})
 
 		for range 4 {
 			// A request, and what may be told of it.
@@ -221,9 +241,10 @@ func TestNothingLeavesThatMayNot(t *testing.T) {
 			if embeds {
 				_, err = tower.Embed(t.Context(), &chat.EmbedRequest{ID: "x", Inputs: []chat.Input{{Text: words}}})
 			} else {
-				for _, e := range tower.Chat(t.Context(), &chat.Request{ID: "x", N: 1, Principal: who, Messages: []chat.Message{chat.TextMessage(chat.User, words)}}) {
+				for _, e := range tower.Chat(t.Context(), &chat.Request{ID: "x", N: 1, Principal: who, Session: pick("1", "2", "3"), Messages: []chat.Message{chat.TextMessage(chat.User, words)}}) {
 					err = e
 				}
+				split.Wait()
 			}
 			if e, ok := errors.AsType[*chat.Error](err); ok && strings.Contains(e.Error(), "13800138000") {
 				t.Errorf("an error has what was asked in it: %v", e)
@@ -244,7 +265,16 @@ func TestNothingLeavesThatMayNot(t *testing.T) {
 				stayed++
 			}
 		}
+		split.Close()
+		if len(plans) > 0 {
+			counted += lab.Experiments()[0].Arms[1].Requests // copies, or those of the arm
+			counted += lab.Experiments()[0].Arms[2].Requests
+		}
+		lab.Close()
 		n.close()
+	}
+	if counted < 10 {
+		t.Errorf("%d requests counted in arms: too few to tell", counted)
 	}
 	if loaded < rounds/4 || left < rounds/4 || stayed < rounds/4 {
 		t.Errorf("of %d configurations %d loaded, %d requests left and %d had to stay: too few to tell", rounds, loaded, left, stayed)

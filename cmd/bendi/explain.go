@@ -44,11 +44,12 @@ type explanation struct {
 	Filter string `json:"filter"`
 	Egress string `json:"egress"`
 
-	Found      []string `json:"found"`             // classes of data
-	Inside     bool     `json:"inside,omitempty"`  // the filter says that it has to stay
-	Refused    string   `json:"refused,omitempty"` // by the filter, before anybody is chosen
-	Permission string   `json:"permission,omitempty"`
-	Because    []string `json:"because,omitempty"`
+	Found      []string   `json:"found"`             // classes of data
+	Inside     bool       `json:"inside,omitempty"`  // the filter says that it has to stay
+	Refused    string     `json:"refused,omitempty"` // by the filter, before anybody is chosen
+	Experiment *armChoice `json:"experiment,omitempty"`
+	Permission string     `json:"permission,omitempty"`
+	Because    []string   `json:"because,omitempty"`
 
 	Candidates []possibility `json:"candidates"`
 	Error      string        `json:"error,omitempty"` // that the request would end with
@@ -128,6 +129,9 @@ func (n *neighbourhood) explain(ctx context.Context, in inquiry, shelf *filter.S
 	}
 	e.Found, e.Inside = append(e.Found, end.req.Classes...), end.req.Inside
 	d := end.decision
+	if err := n.tryArm(e, r, end.req, &d); err != nil {
+		return nil, err
+	}
 	e.Permission, e.Because = d.Permission.String(), d.Because
 	for _, c := range d.Candidates {
 		p := possibility{
@@ -251,7 +255,8 @@ func (h *house) explainAction() openaicompat.Action {
 			return nil, err
 		}
 		own := *h.around // which models here are added to, that are no backends
-		own.known = maps.Clone(own.known)
+		own.known, own.backs, own.about = maps.Clone(own.known), nil, newRelations(nil, nil)
+		own.decide = h.decide
 		return own.explain(ctx, *in, h.library.shelf, h.policies)
 	}}
 }
@@ -334,7 +339,7 @@ func (p *program) explainHere(ctx context.Context, in inquiry) (*explanation, er
 	if err != nil {
 		return nil, usage(err)
 	}
-	n, err := meet(cfg, nil, standIns(cfg), nil)
+	n, err := meet(cfg, newRelations(nil, nil), standIns(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -401,6 +406,9 @@ func (p *program) writeExplanation(e *explanation) {
 		return
 	}
 	line(p.say("found", "识别"), "%s", found)
+	if e.Experiment != nil {
+		line(p.say("arm", "实验组"), "%s", p.trialText(e.Experiment))
+	}
 	because := ""
 	if len(e.Because) > 0 {
 		rules := make([]string, len(e.Because))

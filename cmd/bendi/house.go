@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -16,189 +15,154 @@ import (
 	"bendi/access"
 	"bendi/chat"
 	"bendi/config"
+	"bendi/experiment"
 	"bendi/filter"
 	"bendi/inference/llamacpp"
 	"bendi/metrics"
 	"bendi/models"
 	"bendi/models/fit"
 	"bendi/openaicompat"
-	"bendi/router"
 )
 
-// A house is everything that runs for a configuration: a worker for each
-// model, and a tower of Models for each route. Only this file names concrete
-// types.
+// A house is what one configuration describes: a tower of Models for each
+// route, and who may ask. It stands on a [ground], with what it shares with the
+// houses before and after it, and never changes: a reload builds another.
 type house struct {
-	workers map[string]*llamacpp.Worker // by model id
-	routes  []openaicompat.Route
-	gate    *gate
-	keys    *access.Keys
+	*ground
+	cfg   *config.Config
+	first bool // nothing runs yet that it would have to make room beside
+
+	policies map[string]*filter.Policy // by name
+	library  *library
+	keys     *access.Keys
+
 	survey  survey
-	fits    map[string]fit.Estimate // by model id
-	rooms   *residence
+	models  []fit.Model                 // those that run here, by id
+	fits    map[string]fit.Estimate     // by model id
+	workers map[string]*llamacpp.Worker // by model id
 	around  *neighbourhood
 
-	measured *metrics.Gateway
-	library  *library
-	policies map[string]*filter.Policy // by name
-	findings *findings
-	secret   []byte // of the hashes in findings
+	splits  []*experiment.Split
+	splitOf []string // their routes
+	plans   []experiment.Plan
+
+	routes []openaicompat.Route
+	served http.Handler
+
+	backs []func() // give back the workers
 }
 
-// build starts the workers that the routes need and wires the routes. It
-// fails where a model file is missing or damaged or the models need more
-// memory than there is, before any worker starts.
-func build(ctx context.Context, cfg *config.Config, home models.Home, log *slog.Logger) (_ *house, err error) {
-	if err := inspect(cfg); err != nil {
-		return nil, err
-	}
-	rules, err := policies(cfg)
-	if err != nil {
-		return nil, usage(fmt.Errorf("the filters are wrong:\n%w", err))
-	}
-	lib, err := newLibrary(cfg.Lexicons, log, inForce(cfg, rules)...)
-	if err != nil {
-		return nil, usage(fmt.Errorf("the lexicons are wrong:\n%w", err))
-	}
-	worker := string(cfg.Engine.Worker)
-	if worker == "" {
-		if worker, err = home.Worker(); err != nil {
-			return nil, err
-		}
-	}
-	seen, err := look(ctx, cfg, home)
-	if err != nil {
-		return nil, err
-	}
-	list, err := seen.measure(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := seen.admit(cfg, list, log); err != nil {
-		return nil, err
-	}
-	h := &house{
-		workers: make(map[string]*llamacpp.Worker), gate: newGate(), keys: new(access.Keys),
-		survey: seen, fits: make(map[string]fit.Estimate),
-	}
-	for _, m := range list {
-		h.fits[m.ID] = m.Estimate
-	}
-	defer func() {
-		if err != nil {
+// build builds the house of a configuration. Its error is about the
+// configuration, a usage error, or about what there is: a model file is missing
+// or damaged, there is too little memory. Nothing is left of a house then.
+func (g *ground) build(ctx context.Context, cfg *config.Config, first bool) (*house, error) {
+	h := &house{ground: g, cfg: cfg, first: first, fits: make(map[string]fit.Estimate), workers: make(map[string]*llamacpp.Worker)}
+	steps := []func(context.Context) error{h.inspect, h.furnish, h.admit, h.measure, h.hire, h.meet, h.raise}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
 			h.close()
-		}
-	}()
-	for _, k := range cfg.Access.Keys {
-		if err := h.keys.Add(k.Name, k.Key.Reveal()); err != nil {
-			return nil, usage(err)
-		}
-	}
-	h.rooms = newResidence(fit.Look, int64(cfg.Engine.MemoryLimit), cfg.Engine.Memory == "warn", log)
-	for _, m := range list {
-		h.rooms.tenants[m.ID] = &tenant{Model: m, onDemand: cfg.Models[m.ID].Load == config.LoadDemand}
-	}
-	for _, id := range used(cfg) {
-		m := cfg.Models[id]
-		adapters := make(map[string]string)
-		for name, path := range m.Adapters {
-			adapters[name] = string(path)
-		}
-		kwargs := make(map[string]string)
-		for name, value := range m.TemplateKwargs {
-			kwargs[name] = string(value)
-		}
-		w, err := llamacpp.Start(llamacpp.Config{
-			Name: id, Worker: worker, Library: seen.library,
-			Model: string(m.Path), Adapters: adapters,
-			Context: m.Context, Slots: m.Slots, Threads: m.Threads, Options: m.Options, TemplateKwargs: kwargs,
-			Demand: m.Load == config.LoadDemand, UnloadAfter: time.Duration(m.UnloadAfter),
-			Admit:     func(ctx context.Context) (func(), error) { return h.rooms.admit(ctx, id) },
-			ReadyWait: time.Duration(cfg.Engine.LoadWait),
-			Log:       log,
-		})
-		if err != nil {
 			return nil, err
 		}
-		h.workers[id], h.rooms.tenants[id].worker = w, w
 	}
-	workers := make(map[string]metrics.Worker)
-	for id, w := range h.workers {
-		workers[id] = w
-	}
-	h.measured = metrics.NewGateway(version(), workers)
-	h.library, h.policies, h.secret = lib, rules, filterSecret()
-	h.findings = newFindings(log, h.measured.Filter)
-	h.measured.Filter.InForce(time.Now().Unix(), lib.measured())
-	h.warn(cfg, log)
-	h.around, err = meet(cfg, h.secret, h.local, func(backend string) func(filter.Finding) { return h.findings.observe("backend " + backend) })
-	if err != nil {
-		return nil, err
-	}
-	for _, text := range h.around.deadEnds() {
-		log.Info("egress: " + text)
-	}
-	for _, r := range cfg.Routes {
-		offers, err := h.choices(r, log)
-		if err != nil {
-			return nil, fmt.Errorf("route %s: %w", r.Path, err)
-		}
-		route, err := router.New(offers, "", r.Aliases)
-		if err != nil {
-			return nil, fmt.Errorf("route %s: %w", r.Path, err)
-		}
-		screened, judge, err := h.screen(r, route, log)
-		if err != nil {
-			return nil, fmt.Errorf("route %s: %w", r.Path, err)
-		}
-		h.routes = append(h.routes, openaicompat.Route{Path: r.Path, Model: h.gate.guard(screened), Moderator: moderator{judge}, Priority: r.Priority})
-	}
-	h.measured.Router.Watch(h.around.all())
 	return h, nil
 }
 
-// local returns the worker of a model that runs here.
-func (h *house) local(id string) chat.Model {
-	base, _, _ := strings.Cut(id, ":")
-	return h.workers[base]
-}
-
-// choices returns the models of a route with who answers for them.
-func (h *house) choices(r config.Route, log *slog.Logger) ([]router.Offer, error) {
-	var offers []router.Offer
-	for _, m := range r.Models {
-		if h.around.plain(m) {
-			offers = append(offers, h.offers([]string{m.ID})...)
+// inspect reads the headers of all model files, so that a truncated or
+// damaged one is an error here and not the death of a worker.
+func (h *house) inspect(context.Context) error {
+	var errs []error
+	for _, id := range used(h.cfg) {
+		m := h.cfg.Models[id]
+		if err := models.CheckModel(string(m.Path)); err != nil {
+			errs = append(errs, missing(id, err))
 			continue
 		}
-		pool, err := h.around.pool(r, m, func(s router.Step) {
-			h.measured.Router.Step(r.Path, s)
-			tell(log, r.Path, s)
-		})
-		if err != nil {
-			return nil, err
-		}
-		offers = append(offers, router.Offer{ModelInfo: pool.ModelInfo, Backend: m.ID, Model: pool})
-	}
-	return offers, nil
-}
-
-// offers returns models that run here with who serves them.
-func (h *house) offers(ids []string) []router.Offer {
-	var offers []router.Offer
-	for _, id := range ids {
-		base, _, _ := strings.Cut(id, ":")
-		w := h.workers[base]
-		if strings.HasSuffix(id, ":*") {
-			offers = append(offers, router.Offer{ModelInfo: chat.ModelInfo{ID: id}, Backend: "llamacpp", Model: w})
-		}
-		for _, info := range w.Models() {
-			if info.ID == id {
-				offers = append(offers, router.Offer{ModelInfo: info, Backend: "llamacpp", Model: w})
+		for _, name := range slices.Sorted(maps.Keys(m.Adapters)) {
+			if err := models.CheckAdapter(string(m.Adapters[name]), string(m.Path)); err != nil {
+				errs = append(errs, missing(id+":"+name, err))
 			}
 		}
 	}
-	return offers
+	return errors.Join(errs...)
+}
+
+// furnish makes the policies and reads the lexicons.
+func (h *house) furnish(context.Context) (err error) {
+	if h.policies, err = policies(h.cfg); err != nil {
+		return usage(fmt.Errorf("the filters are wrong:\n%w", err))
+	}
+	if h.library, err = newLibrary(h.cfg.Lexicons, h.log, inForce(h.cfg, h.policies)...); err != nil {
+		return usage(fmt.Errorf("the lexicons are wrong:\n%w", err))
+	}
+	h.warn()
+	return nil
+}
+
+// admit lets those in who have a key.
+func (h *house) admit(context.Context) error {
+	h.keys = new(access.Keys)
+	for _, k := range h.cfg.Access.Keys {
+		if err := h.keys.Add(k.Name, k.Key.Reveal()); err != nil {
+			return usage(err)
+		}
+	}
+	return nil
+}
+
+// measure estimates what the models take. Before the first of them starts, all
+// of them have to fit.
+func (h *house) measure(ctx context.Context) (err error) {
+	h.limit()
+	if len(used(h.cfg)) == 0 {
+		// All are answered for elsewhere, or by what is started here.
+		if declared, _ := tenantsOf(h.cfg); !h.first || len(declared) == 0 {
+			return nil
+		}
+		h.survey.machine = fit.Look(ctx)
+		return h.survey.admit(h.cfg, nil, h.log)
+	}
+	if h.survey, err = look(ctx, h.cfg, h.home); err != nil {
+		return err
+	}
+	if h.models, err = h.survey.measure(h.cfg); err != nil {
+		return err
+	}
+	for _, m := range h.models {
+		h.fits[m.ID] = m.Estimate
+	}
+	if !h.first {
+		return nil // each is made room for when it starts
+	}
+	return h.survey.admit(h.cfg, h.models, h.log)
+}
+
+// limit has what the house says of memory go for all that is loaded from now on.
+func (h *house) limit() {
+	h.rooms.set(int64(h.cfg.Engine.MemoryLimit), h.cfg.Engine.Memory == "warn")
+}
+
+// meet gets to know the backends.
+func (h *house) meet(context.Context) (err error) {
+	h.around, err = meet(h.cfg, h.about, func(id string) chat.Model { return h.local(id) })
+	if err != nil {
+		return err
+	}
+	for _, text := range h.around.deadEnds() {
+		h.log.Info("egress: " + text)
+	}
+	return nil
+}
+
+// raise raises the tower of each route, and opens the door.
+func (h *house) raise(context.Context) error {
+	for _, r := range h.cfg.Routes {
+		route, err := h.tower(r)
+		if err != nil {
+			return fmt.Errorf("route %s: %w", r.Path, err)
+		}
+		h.routes = append(h.routes, route)
+	}
+	return nil
 }
 
 // used returns the ids of the models here that answer for a route, or that its
@@ -214,31 +178,18 @@ func used(cfg *config.Config) []string {
 				}
 			}
 		}
+		for _, target := range armTargets(cfg, r) {
+			if _, _, _, elsewhere := cfg.Backend(target); !elsewhere {
+				base, _, _ := strings.Cut(target, ":")
+				ids[base] = true
+			}
+		}
 		if second := cfg.Filters[r.Filter].SecondOpinion.Model; second != "" {
 			base, _, _ := strings.Cut(second, ":")
 			ids[base] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(ids))
-}
-
-// inspect reads the headers of all model files, so that a truncated or
-// damaged one is an error here and not the death of a worker.
-func inspect(cfg *config.Config) error {
-	var errs []error
-	for _, id := range used(cfg) {
-		m := cfg.Models[id]
-		if err := models.CheckModel(string(m.Path)); err != nil {
-			errs = append(errs, missing(id, err))
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(m.Adapters)) {
-			if err := models.CheckAdapter(string(m.Adapters[name]), string(m.Path)); err != nil {
-				errs = append(errs, missing(id+":"+name, err))
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // missing says of which model err is, and what to do where its file is not
@@ -258,26 +209,27 @@ func missing(id string, err error) error {
 	return fmt.Errorf("model %s: %w", id, err)
 }
 
-// handler returns the HTTP side of the house.
-func (h *house) handler(cfg *config.Config, log *slog.Logger) http.Handler {
+// open makes the HTTP side of the house, with actions beside its own.
+func (h *house) open(actions ...openaicompat.Action) {
 	opts := openaicompat.Options{
 		Routes:       h.routes,
-		Priority:     priorities(cfg),
-		Admin:        admins(cfg),
-		Actions:      h.actions(cfg),
+		Priority:     priorities(h.cfg),
+		Admin:        admins(h.cfg),
+		Actions:      slices.Concat(h.actions(), h.experimentActions(), actions),
+		Feedback:     taker{h.lab},
 		Ready:        h.ready,
 		States:       h.states,
-		Log:          log,
-		KeepAlive:    time.Duration(cfg.Server.KeepAlive),
-		MaxBody:      int64(cfg.Server.MaxBody),
-		AllowOrigins: cfg.Server.AllowOrigins,
+		Log:          h.log,
+		KeepAlive:    time.Duration(h.cfg.Server.KeepAlive),
+		MaxBody:      int64(h.cfg.Server.MaxBody),
+		AllowOrigins: h.cfg.Server.AllowOrigins,
 		Observer:     h.measured,
 		Pages:        map[string]http.Handler{"/metrics": h.measured.Handler()},
 	}
 	if h.keys.Len() > 0 {
 		opts.Keys = h.keys
 	}
-	return openaicompat.New(opts)
+	h.served = openaicompat.New(opts)
 }
 
 // ready says what keeps the house from answering, or nil.
@@ -286,6 +238,7 @@ func (h *house) ready() error {
 	for _, id := range slices.Sorted(maps.Keys(h.workers)) {
 		errs = append(errs, h.workers[id].Ready())
 	}
+	errs = append(errs, h.around.ready())
 	return errors.Join(errs...)
 }
 
@@ -304,6 +257,9 @@ func (h *house) states() map[string]string {
 	for id, w := range h.workers {
 		states[id] = w.State()
 	}
+	for id, p := range h.around.started() {
+		states[id] = p.State()
+	}
 	return states
 }
 
@@ -316,7 +272,7 @@ func (h *house) wait(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, h.around.wait(ctx))...)
 }
 
 // route returns the tower of a path.
@@ -338,19 +294,53 @@ func (h *house) paths() []string {
 	return paths
 }
 
-// close ends all workers.
-func (h *house) close() {
+// watch keeps up to date what the house knows until ctx ends: it reads lexicons
+// again that have changed, and asks backends whether they are there.
+func (h *house) watch(ctx context.Context) {
 	var wg sync.WaitGroup
-	for _, w := range h.workers {
-		if w != nil {
-			wg.Go(func() { w.Close() })
+	wg.Go(func() { h.around.watch(ctx) })
+	defer wg.Wait()
+	h.library.watch(ctx, func(err error) {
+		h.measured.Filter.Reloaded(err == nil)
+		if err == nil {
+			h.measured.Filter.InForce(time.Now().Unix(), h.library.measured())
 		}
+	}, h.findings.flush)
+}
+
+// prevail has what is shared go by this house: the limits, the metrics, and the
+// plans of the experiments.
+func (h *house) prevail() {
+	h.limit()
+	workers := make(map[string]metrics.Worker)
+	for id, w := range h.workers {
+		w.SetReadyWait(time.Duration(h.cfg.Engine.LoadWait))
+		workers[id] = w
 	}
-	wg.Wait()
+	for id, p := range h.around.started() {
+		p.SetReadyWait(time.Duration(h.cfg.Engine.LoadWait))
+		workers[id] = p
+	}
+	h.measured.Employ(workers)
+	h.measured.Router.Watch(h.around.all())
+	h.measured.Filter.InForce(time.Now().Unix(), h.library.measured())
+	if err := h.lab.Adopt(h.plans); err != nil {
+		h.log.Error("experiment: not as the configuration has it", "err", err)
+	}
+}
+
+// close gives back what the house shares with others: what nobody else has
+// ends.
+func (h *house) close() {
+	for _, s := range h.splits {
+		s.Close()
+	}
 	if h.around != nil {
 		h.around.close()
 	}
-	if h.findings != nil {
-		h.findings.close()
+	var wg sync.WaitGroup
+	for _, back := range h.backs {
+		wg.Go(back)
 	}
+	wg.Wait()
 }

@@ -171,8 +171,20 @@ func optionsOf(spec config.Lexicon) lexicon.Options {
 	return o
 }
 
-// stamps returns how the files look now. A file that cannot be looked at has
-// an empty one, which differs from that of when it could.
+// stampOf returns how a file looks now. One that cannot be looked at has an
+// empty stamp, which differs from that of when it could; a pipe always has.
+func stampOf(path string) stamp {
+	s := stamp{path: path}
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		s.size, s.changed = info.Size(), info.ModTime()
+		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+			s.inode = sys.Ino
+		}
+	}
+	return s
+}
+
+// stamps returns how the files look now.
 func (l *library) stamps() ([]stamp, error) {
 	var all []stamp
 	var errs []error
@@ -183,14 +195,7 @@ func (l *library) stamps() ([]stamp, error) {
 		paths, err := filesOf(spec)
 		errs = append(errs, err)
 		for _, path := range paths {
-			s := stamp{path: path}
-			if info, err := os.Stat(path); err == nil {
-				s.size, s.changed = info.Size(), info.ModTime()
-				if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-					s.inode = sys.Ino
-				}
-			}
-			all = append(all, s)
+			all = append(all, stampOf(path))
 		}
 	}
 	return all, errors.Join(errs...)
@@ -200,9 +205,9 @@ func (l *library) stamps() ([]stamp, error) {
 // look the same twice in a row: who writes a file may not have finished.
 const lookEvery = time.Second
 
-// watch reads the lexicons again when their files change, and at once when
-// asked to, until ctx ends. It tells of each time, and tick of each look.
-func (l *library) watch(ctx context.Context, ask <-chan os.Signal, told func(err error), tick func()) {
+// watch reads the lexicons again when their files change, until ctx ends. It
+// tells of each time, and tick of each look.
+func (l *library) watch(ctx context.Context, told func(err error), tick func()) {
 	ticker := time.NewTicker(l.every)
 	defer ticker.Stop()
 	last := l.seen
@@ -210,9 +215,6 @@ func (l *library) watch(ctx context.Context, ask <-chan os.Signal, told func(err
 		select {
 		case <-ctx.Done():
 			return
-		case <-ask:
-			last, _ = l.stamps()
-			told(l.reload(last))
 		case <-ticker.C:
 			now, _ := l.stamps()
 			if changed := !slices.Equal(now, l.seen); changed && slices.Equal(now, last) {
@@ -246,6 +248,13 @@ func (l *library) reload(seen []stamp) error {
 	l.log.Info("filter: other lexicons are in force", "rules", rules.Version(), "before", old.Version(),
 		"lexicons", len(books), "words", words, "took", time.Since(begin).Round(time.Millisecond))
 	return nil
+}
+
+// stampsRead returns how the files looked when they were read.
+func (l *library) stampsRead() []stamp {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.seen)
 }
 
 // list returns the books as they are.

@@ -94,9 +94,10 @@ func (s survey) short(cfg *config.Config, list []fit.Model) error {
 	if limit := int64(cfg.Engine.MemoryLimit); limit > 0 && (machine.Free == 0 || limit < machine.Free) {
 		machine.Free, machine.Limit = limit, fit.LimitSet
 	}
+	declared, onDemand := tenantsOf(cfg)
 	var first, later []fit.Model
-	for _, m := range list {
-		if cfg.Models[m.ID].Load == config.LoadDemand {
+	for _, m := range append(slices.Clone(list), declared...) {
+		if cfg.Models[m.ID].Load == config.LoadDemand || onDemand[m.ID] {
 			later = append(later, m)
 		} else {
 			first = append(first, m)

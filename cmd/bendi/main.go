@@ -103,7 +103,7 @@ func (p *program) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVarP(&p.configFile, "config", "c", "", p.say("configuration file (default: ./bendi.yaml, ..., else the built-in one)", "配置文件(默认：./bendi.yaml 等，否则用内置配置)"))
 	flags.StringVar(&p.language, "lang", "", p.say("language of messages: en or zh (default: from BENDI_LANG, LC_ALL or LANG)", "消息语言：en 或 zh(默认取自 BENDI_LANG、LC_ALL 或 LANG)"))
-	root.AddCommand(p.serveCommand(), p.chatCommand(), p.modelsCommand(), p.adaptersCommand(), p.configCommand(), p.doctorCommand(), p.healthCommand(), p.explainCommand(), p.filterCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.chatCommand(), p.modelsCommand(), p.adaptersCommand(), p.abCommand(), p.configCommand(), p.doctorCommand(), p.reloadCommand(), p.healthCommand(), p.explainCommand(), p.filterCommand(), p.versionCommand())
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.language != "" && p.language != "en" && p.language != "zh" {
 			return usage(fmt.Errorf("--lang is en or zh, not %q", p.language))
@@ -146,13 +146,24 @@ func strict(cmd *cobra.Command) {
 
 // load reads the configuration, with what flags say about it.
 func (p *program) load(flags map[string]string) (*config.Config, *config.Origins, models.Home, error) {
-	home, err := models.FindHome()
+	src, home, err := p.source(flags)
 	if err != nil {
 		return nil, nil, home, err
 	}
-	cfg, origins, err := config.Load(config.Options{File: p.configFile, Flags: flags, Home: home.Dir})
-	if err != nil {
-		return nil, nil, home, usage(fmt.Errorf("%s\n%w", p.say("the configuration is wrong:", "配置有误："), err))
+	cfg, origins, err := src.read()
+	return cfg, origins, home, p.wrong(err)
+}
+
+// source returns where the configuration comes from.
+func (p *program) source(flags map[string]string) (*source, models.Home, error) {
+	home, err := models.FindHome()
+	return &source{options: config.Options{File: p.configFile, Flags: flags, Home: home.Dir}}, home, err
+}
+
+// wrong says of what the faults are that a source has found.
+func (p *program) wrong(err error) error {
+	if exit, ok := errors.AsType[exitError](err); ok {
+		return usage(fmt.Errorf("%s\n%w", p.say("the configuration is wrong:", "配置有误："), exit.err))
 	}
-	return cfg, origins, home, nil
+	return err
 }

@@ -33,6 +33,7 @@ type pretended struct {
 	mu       sync.Mutex
 	total    int64
 	lodgers  map[string]*lodger
+	tenants  map[string]*tenant
 	unloaded []string
 	rooms    *residence
 }
@@ -73,14 +74,15 @@ func (l *lodger) set(state string, busy bool) {
 // newPretended returns a machine with so many GiB and models of these sizes,
 // none of them loaded.
 func newPretended(total int64, sizes map[string]int64) *pretended {
-	p := &pretended{total: total * gib, lodgers: make(map[string]*lodger)}
-	p.rooms = newResidence(func(context.Context) fit.Machine { return fit.Machine{Free: max(p.free(), 1), Limit: "memory"} }, 0, false, slog.New(slog.DiscardHandler))
+	p := &pretended{total: total * gib, lodgers: make(map[string]*lodger), tenants: make(map[string]*tenant)}
+	p.rooms = newResidence(func(context.Context) fit.Machine { return fit.Machine{Free: max(p.free(), 1), Limit: "memory"} }, slog.New(slog.DiscardHandler))
 	for id, size := range sizes {
 		p.lodgers[id] = &lodger{house: p, id: id, state: llamacpp.Unloaded}
-		p.rooms.tenants[id] = &tenant{
+		p.tenants[id] = &tenant{
 			Model:  fit.Model{ID: id, Estimate: fit.Estimate{Host: fit.Memory{Cache: size * gib}}},
 			worker: p.lodgers[id], onDemand: true,
 		}
+		p.rooms.moveIn(p.tenants[id])
 	}
 	return p
 }
@@ -89,7 +91,7 @@ func (p *pretended) free() int64 {
 	free := p.total
 	for id, l := range p.lodgers {
 		if l.State() == llamacpp.Loaded {
-			free -= p.rooms.tenants[id].Host.Total()
+			free -= p.tenants[id].Host.Total()
 		}
 	}
 	return free
@@ -97,7 +99,7 @@ func (p *pretended) free() int64 {
 
 // load has a model loaded as its worker does.
 func (p *pretended) load(ctx context.Context, id string) error {
-	done, err := p.rooms.admit(ctx, id)
+	done, err := p.rooms.admit(ctx, p.tenants[id])
 	if err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func TestMakingRoom(t *testing.T) {
 				for _, name := range strings.Fields(tt.loaded) {
 					id := strings.Trim(name, "*+")
 					p.lodgers[id].set(llamacpp.Loaded, strings.HasSuffix(name, "*"))
-					p.rooms.tenants[id].onDemand = !strings.HasSuffix(name, "+")
+					p.tenants[id].onDemand = !strings.HasSuffix(name, "+")
 					time.Sleep(time.Second)
 				}
 				err := p.load(t.Context(), tt.ask)
@@ -175,7 +177,7 @@ func TestRoomIsNeverExceeded(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				done, err := p.rooms.admit(ctx, id)
+				done, err := p.rooms.admit(ctx, p.tenants[id])
 				if err != nil {
 					if e, ok := errors.AsType[*chat.Error](err); !ok || e.RetryAfter == 0 {
 						t.Error(err)
@@ -197,10 +199,34 @@ func TestRoomIsNeverExceeded(t *testing.T) {
 	})
 }
 
+// Whether a model could be loaded at all counts those on demand as gone, and
+// those from the start as there.
+func TestCouldFit(t *testing.T) {
+	p := newPretended(10, map[string]int64{"a": 4, "b": 4, "new": 7})
+	for _, id := range []string{"a", "b"} {
+		p.lodgers[id].set(llamacpp.Loaded, true)
+	}
+	if err := p.rooms.couldFit(t.Context(), p.tenants["new"]); err != nil {
+		t.Errorf("beside two on demand: %v", err)
+	}
+	p.tenants["a"].onDemand = false
+	if err := p.rooms.couldFit(t.Context(), p.tenants["new"]); err == nil || !strings.Contains(err.Error(), "model new could not be loaded when somebody asks for it: the models need 7.0 GiB, and 6.0 GiB") {
+		t.Errorf("beside one from the start: %v", err)
+	}
+	p.rooms.set(0, true)
+	if err := p.rooms.couldFit(t.Context(), p.tenants["new"]); err != nil {
+		t.Errorf("where a shortage is only warned of: %v", err)
+	}
+	p.rooms.moveOut(p.tenants["a"])
+	if tenants, _, _ := p.rooms.now(); len(tenants) != 2 {
+		t.Errorf("%d tenants after one has moved out, want 2", len(tenants))
+	}
+}
+
 // A limit counts by estimates, whatever is free.
 func TestMemoryLimit(t *testing.T) {
 	p := newPretended(100, map[string]int64{"a": 4, "b": 4, "c": 4})
-	p.rooms.limit = 9 * gib
+	p.rooms.set(9*gib, false)
 	for _, id := range []string{"a", "b", "c"} {
 		if err := p.load(t.Context(), id); err != nil {
 			t.Fatal(err)
@@ -216,7 +242,7 @@ func TestMemoryLimit(t *testing.T) {
 	if err := p.load(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "the models need 4.0 GiB, and 1.0 GiB of engine.memory_limit is left") {
 		t.Errorf("got %v", err)
 	}
-	p.rooms.warnOnly = true
+	p.rooms.set(9*gib, true)
 	if err := p.load(t.Context(), "a"); err != nil {
 		t.Errorf("where a shortage is only warned of: %v", err)
 	}

@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"log/slog"
 	"os"
-	"sync"
-	"time"
 
 	"bendi/config"
 	"bendi/filter"
 	"bendi/openaicompat/wire"
-	"bendi/router"
 )
 
 // secretVariable holds the secret of the hashes in findings. Without it, they
@@ -25,49 +21,6 @@ func filterSecret() []byte {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails
 	return secret
-}
-
-// screen puts the filter around a route. The judge says what it finds; that of
-// a route without a filter goes by the default policy.
-func (h *house) screen(r config.Route, route *router.Route, log *slog.Logger) (screened tower, judge *filter.Guarded, err error) {
-	o := filter.Options{Shelf: h.library.shelf, Policy: h.policies[policyName(r)], Secret: h.secret, Observe: h.findings.observe(r.Path), Held: h.measured.Filter.Held(r.Path), Log: log}
-	if id := o.Policy.Second.Model; id != "" && r.Filter != config.Off {
-		second, err := router.New(h.offers([]string{id}), "", nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		o.Second = second
-	}
-	judge = filter.Guard(route, o)
-	if screened = route; r.Filter != config.Off {
-		screened = judge
-	}
-	if h.library.shadow.Current() != nil {
-		strictest := "default"
-		if p := o.Policy; p.Sound {
-			strictest = "sound"
-		} else if p.Strict {
-			strictest = "strict"
-		}
-		judge := filter.Guard(route, filter.Options{Shelf: h.library.shadow, Policy: watching(strictest), Cache: -1})
-		screened = shadow{screened, r.Path, judge, h.findings}
-	}
-	return screened, judge, nil
-}
-
-// watch keeps up to date what the house knows until ctx ends: it reads lexicons
-// again that have changed, or when it is asked to, and asks backends whether
-// they are there.
-func (h *house) watch(ctx context.Context, ask <-chan os.Signal) {
-	var wg sync.WaitGroup
-	wg.Go(func() { h.around.watch(ctx) })
-	defer wg.Wait()
-	h.library.watch(ctx, ask, func(err error) {
-		h.measured.Filter.Reloaded(err == nil)
-		if err == nil {
-			h.measured.Filter.InForce(time.Now().Unix(), h.library.measured())
-		}
-	}, h.findings.flush)
 }
 
 // printFilter says which lexicons are in force, and which routes nobody looks
@@ -109,18 +62,18 @@ func (p *program) filterText(name string) string {
 }
 
 // warn logs what an operator should know about the filter.
-func (h *house) warn(cfg *config.Config, log *slog.Logger) {
-	for _, r := range cfg.Routes {
+func (h *house) warn() {
+	for _, r := range h.cfg.Routes {
 		if r.Filter == config.Off {
-			log.Warn("filter: nothing filters this route", "route", r.Path)
+			h.log.Warn("filter: nothing filters this route", "route", r.Path)
 		}
 	}
-	for _, key := range strangers(cfg, h.library.shelf.Current()) {
-		log.Warn("filter: no lexicon has this category; is it misspelt?", "key", key)
+	for _, key := range strangers(h.cfg, h.library.shelf.Current()) {
+		h.log.Warn("filter: no lexicon has this category; is it misspelt?", "key", key)
 	}
-	for name, f := range cfg.Filters {
+	for name, f := range h.cfg.Filters {
 		if f.RevealText {
-			log.Warn("filter: the log will have words that users wrote", "key", "filters."+name+".reveal_text")
+			h.log.Warn("filter: the log will have words that users wrote", "key", "filters."+name+".reveal_text")
 		}
 	}
 }

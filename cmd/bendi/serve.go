@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,11 +41,18 @@ func (p *program) serve(ctx context.Context, listen string) error {
 	if listen != "" {
 		flags["listen"] = listen
 	}
-	cfg, origins, home, err := p.load(flags)
+	src, home, err := p.source(flags)
 	if err != nil {
 		return err
 	}
-	log := newLog(cfg.Log, p.stderr)
+	cfg, origins, err := src.read()
+	if err != nil {
+		return p.wrong(err)
+	}
+	level := new(slog.LevelVar)
+	level.Set(cfg.Log.Level.Level())
+	log := newLog(cfg.Log.Format, level, p.stderr)
+	mute(log)
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -53,27 +61,22 @@ func (p *program) serve(ctx context.Context, listen string) error {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	defer signal.Stop(reload)
-	h, err := build(ctx, cfg, home, log)
-	if err != nil {
+	ask := make(chan os.Signal, 1)
+	signal.Notify(ask, syscall.SIGHUP)
+	defer signal.Stop(ask)
+	e := newEstate(newGround(home, log), src, level)
+	defer e.close()
+	if err := e.found(ctx, cfg); err != nil {
 		return err
 	}
-	defer h.close()
+	var watched sync.WaitGroup
 	watching, stopWatching := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		h.watch(watching, reload)
-	}()
-	defer func() {
-		stopWatching()
-		<-watched
-	}()
+	watched.Go(func() { e.watch(watching, ask) })
+	defer watched.Wait()
+	defer stopWatching()
 
 	server := &http.Server{
-		Handler:           h.handler(cfg, log),
+		Handler:           e,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -83,27 +86,29 @@ func (p *program) serve(ctx context.Context, listen string) error {
 	defer server.Close()
 
 	p.printHeader(origins)
+	first := e.current()
 	started := make(chan error, 1)
 	waiting, stopWaiting := context.WithCancel(ctx)
 	defer stopWaiting()
-	go func() { started <- h.wait(waiting) }()
+	go func() { started <- first.wait(waiting) }()
 	for {
 		select {
 		case err := <-started:
-			p.printHouse(cfg, h, listener.Addr().String(), time.Since(begin), err)
+			p.printHouse(first, listener.Addr().String(), time.Since(begin), err)
 			started = nil
 		case err := <-served:
 			return fmt.Errorf("serving: %w", err)
 		case sig := <-p.signals:
-			return p.shutDown(server, h, time.Duration(cfg.Server.Drain), sig)
+			stopWatching()
+			return p.shutDown(server, e.gate, time.Duration(e.current().cfg.Server.Drain), sig)
 		}
 	}
 }
 
 // shutDown lets running answers finish until the time is up or a second signal
 // comes.
-func (p *program) shutDown(server *http.Server, h *house, limit time.Duration, sig os.Signal) error {
-	if n := h.gate.count(); n > 0 {
+func (p *program) shutDown(server *http.Server, g *gate, limit time.Duration, sig os.Signal) error {
+	if n := g.count(); n > 0 {
 		fmt.Fprintln(p.stderr, p.sayf(
 			"%v: waiting up to %v for %d running answers; once more ends them now",
 			"收到 %v：最多等待 %v，让 %d 个进行中的回答完成；再来一次信号则立即结束", sig, limit, n))
@@ -119,7 +124,7 @@ func (p *program) shutDown(server *http.Server, h *house, limit time.Duration, s
 		case <-ctx.Done():
 		}
 	}()
-	cut := h.gate.drain(ctx)
+	cut := g.drain(ctx)
 	// What is left is to write the last bytes of each response.
 	last, done := context.WithTimeout(context.Background(), time.Second)
 	defer done()
@@ -135,10 +140,10 @@ func (p *program) shutDown(server *http.Server, h *house, limit time.Duration, s
 	}
 }
 
-// newLog makes the program's log.
-func newLog(cfg config.Log, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Level.Level()}
-	if cfg.Format == "json" {
+// newLog makes the program's log, of what is on a level or above.
+func newLog(format config.LogFormat, level slog.Leveler, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))
 	}
 	return slog.New(slog.NewTextHandler(w, opts))

@@ -60,6 +60,9 @@ func (s shadow) look(d filter.Direction, texts []string) {
 // lastTurn returns the texts since the model last spoke.
 func lastTurn(req *chat.Request) []string {
 	var texts []string
+	if req.Prompt != nil {
+		texts = append(texts, req.Prompt.Text+req.Prompt.Suffix)
+	}
 	for i := len(req.Messages) - 1; i >= 0 && req.Messages[i].Role != chat.Assistant; i-- {
 		texts = append(texts, req.Messages[i].Text())
 	}

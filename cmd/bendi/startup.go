@@ -23,8 +23,8 @@ func (p *program) printHeader(origins *config.Origins) {
 
 // printHouse says what has started, in numbers, and what to try next. err is
 // what is wrong with the models that have failed.
-func (p *program) printHouse(cfg *config.Config, h *house, addr string, took time.Duration, err error) {
-	w := p.stdout
+func (p *program) printHouse(h *house, addr string, took time.Duration, err error) {
+	cfg, w := h.cfg, p.stdout
 	line := func(label, format string, args ...any) {
 		pad := max(0, 9-width(label))
 		fmt.Fprintf(w, " %s%s%s\n", label, strings.Repeat(" ", pad), fmt.Sprintf(format, args...))
@@ -68,6 +68,7 @@ func (p *program) printHouse(cfg *config.Config, h *house, addr string, took tim
 	}
 	p.printFilter(line, cfg, h.library.list())
 	p.printBackends(line, cfg, h.around.deadEnds())
+	p.printExperiments(line, h.lab.Experiments())
 	label := p.say("routes", "路由")
 	longest := 0
 	for _, r := range cfg.Routes {

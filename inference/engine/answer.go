@@ -17,7 +17,7 @@ func (e *Engine) answer(ctx context.Context, j *job, yield func(chat.Event, erro
 		choices[i] = &choiceText{
 			choice: i, pieces: e.vocab.pieces, stop: stopFilter{words: j.stop},
 			oneCall: j.single && !j.forced, // a forced one is held to it by its grammar
-			parser:  e.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened, Eager: j.forced}),
+			parser:  j.dialect.Parser(dialect.Options{Tools: j.tools, Opened: j.opened, Eager: j.forced}),
 		}
 	}
 	waiting := newWaiting(j)
@@ -127,10 +127,10 @@ func (c *choiceText) end(text string, why chat.Finish, whole bool) []chat.Event 
 	}
 	events := c.events(pieces, c.release(whole))
 	if n := len(events); n > 0 {
-		events[n-1].Finish = why
+		events[n-1].Finish, events[n-1].Stopped = why, c.stop.found
 		return events
 	}
-	return []chat.Event{{Choice: c.choice, Finish: why}}
+	return []chat.Event{{Choice: c.choice, Finish: why, Stopped: c.stop.found}}
 }
 
 // events turns pieces into events. The log probabilities go with the first.

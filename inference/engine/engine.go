@@ -269,6 +269,7 @@ type job struct {
 	prompt   []llama.Token
 	marks    []int // see sequence
 	opened   bool  // the prompt ends inside the reasoning
+	dialect  dialect.Dialect
 	tools    []chat.Tool
 	forced   bool // the answer has to call one of them
 	single   bool // one call is all there may be
@@ -302,7 +303,7 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{stop: req.Stop, tools: choice.Allows(req.Tools), report: -1, out: newOutput(max(req.N, 1))}
+	j := &job{stop: req.Stop, tools: choice.Allows(req.Tools), report: -1, out: newOutput(max(req.N, 1)), dialect: e.dialect}
 	j.principal, j.priority, j.waiting = req.Principal, req.Priority, req.Waiting
 	if !e.sharing {
 		j.key.salt = req.Principal
@@ -319,18 +320,7 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	if req.LogProbs {
 		j.report = req.TopLogProbs
 	}
-	effort, given := req.ReasoningEffort, req.Extra[kwargsField]
-	more, err := e.kwargs.with(given)
-	if err != nil {
-		return nil, err
-	}
-	if saysThinking(given) {
-		// It says so itself.
-	} else if req.Format != nil || req.ThinkingBudget != nil && *req.ThinkingBudget == 0 {
-		effort = cmp.Or(effort, "none") // what is asked for is the form
-	}
-	segments, err := e.written(req, j, effort, more)
-	if err != nil {
+	if j.prompt, err = e.read(req, j, e.window-1); err != nil {
 		return nil, err
 	}
 	if j.think, err = e.think(req.ThinkingBudget, j.opened); err != nil {
@@ -339,18 +329,12 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 	j.single = req.ParallelToolCalls != nil && !*req.ParallelToolCalls
 	form, calls := e.dialect.ToolGrammar(req.Tools, choice)
 	if j.forced = calls && form.Must; j.forced {
-		j.limits, err = forceCalls(form, req.Tools, j.single, j.opened, e.dialect)
+		j.limits, err = forceCalls(form, req.Tools, j.single, j.opened, j.dialect)
 	} else {
-		j.limits, err = constrain(req.Format, e.dialect, j.opened)
+		j.limits, err = constrain(req.Format, j.dialect, j.opened)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if j.prompt, err = e.vocab.tokenize(segments, e.window-1); err != nil {
-		return nil, err
-	}
-	if len(j.prompt) == 0 {
-		return nil, chat.BadParam("messages", "the prompt has no tokens: send a message with text")
 	}
 	if e.loop.copies != nil {
 		j.marks = marks(j.prompt, func(t llama.Token) bool { return len(e.vocab.pieces[t]) == 0 })
@@ -363,17 +347,6 @@ func (e *Engine) prepare(ctx context.Context, req *chat.Request) (*job, error) {
 		j.budget = min(j.budget, req.MaxTokens)
 	}
 	return j, nil
-}
-
-// written returns the prompt of a job, and notes whether it ends within
-// reasoning.
-func (e *Engine) written(req *chat.Request, j *job, effort string, more kwargs) (prompt, error) {
-	if req.Continue {
-		return e.prompts.goOn(req.Messages, effort, more, e.dialect)
-	}
-	segments, text, err := e.prompts.render(req.Messages, j.tools, effort, more)
-	j.opened = e.dialect.Opened(text)
-	return segments, err
 }
 
 // sequences returns the job's choices for the loop.
@@ -406,10 +379,14 @@ func (e *Engine) unsupported(req *chat.Request) error {
 	switch {
 	case e.embed.only:
 		return chat.Unsupported("model", "this model was made for embeddings or reranking and does not chat: name another")
+	case req.Prompt != nil && (len(req.Messages) > 0 || len(req.Tools) > 0):
+		return chat.Unsupported("prompt", "a prompt is gone on with as it stands: send no messages and no tools with it")
+	case req.Prompt != nil && req.Prompt.Suffix != "":
+		return chat.Unsupported("suffix", "this model goes on with a prompt and cannot lead it to a suffix: leave 'suffix' out")
+	case req.Prompt != nil && req.ThinkingBudget != nil:
+		return chat.Unsupported("thinking_budget_tokens", "in what goes on with a prompt reasoning is not told from text: leave 'thinking_budget_tokens' out")
 	case len(req.Tools) > 0 && !callsTools:
 		return chat.Unsupported("tools", noTools)
-	case req.ThinkingBudget != nil && *req.ThinkingBudget > 0 && e.dialect.ThinkStart == "":
-		return chat.Unsupported("thinking_budget_tokens", "this model does not reason before it answers")
 	case req.Continue && (len(req.Tools) > 0 || req.Format != nil):
 		return chat.Unsupported("continue_final_message", "this model goes on with plain text alone: leave out 'tools' and 'response_format'")
 	case len(req.Tools) > 0 && req.Format != nil:

@@ -8,6 +8,7 @@ import "strings"
 type stopFilter struct {
 	words []string
 	held  string // the longest suffix of the text so far that begins a stop string
+	found string // the one that was completed
 }
 
 // push adds text and returns what can be let out, and whether a stop string
@@ -41,7 +42,7 @@ func (f *stopFilter) match() int {
 	for _, w := range f.words {
 		i := strings.Index(f.held, w)
 		if i >= 0 && (i+len(w) < end || i+len(w) == end && i < start) {
-			start, end = i, i+len(w)
+			start, end, f.found = i, i+len(w), w
 		}
 	}
 	return start

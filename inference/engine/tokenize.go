@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 
 	"bendi/chat"
+	"bendi/inference/engine/dialect"
 )
 
 // maxTokenize is how many bytes are tokenized in one go for whoever wants to
@@ -22,6 +24,9 @@ func (e *Engine) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat
 	if _, err := e.adapter(req.Model); err != nil {
 		return nil, err
 	}
+	if req.Chat != nil {
+		return e.tokenizeChat(req.Chat)
+	}
 	if n := len(req.Text); n > maxTokenize {
 		return nil, chat.BadParam("content", "the text has %d bytes and at most %d are tokenized at once: send it in pieces", n, maxTokenize)
 	}
@@ -29,11 +34,32 @@ func (e *Engine) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat
 	if err != nil {
 		return nil, err
 	}
+	return e.shown(tokens), nil
+}
+
+// tokenizeChat returns the tokens that the model would read before it answered.
+// There may be more than it can.
+func (e *Engine) tokenizeChat(req *chat.Request) (*chat.Tokens, error) {
+	if err := e.unsupported(req); err != nil {
+		return nil, err
+	}
+	choice, err := dialect.ParseChoice(req.ToolChoice, req.Tools)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := e.read(req, &job{tools: choice.Allows(req.Tools)}, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	return e.shown(tokens), nil
+}
+
+func (e *Engine) shown(tokens []llama.Token) *chat.Tokens {
 	out := &chat.Tokens{Tokens: make([]chat.Token, len(tokens))}
 	for i, t := range tokens {
 		out.Tokens[i] = chat.Token{ID: int(t), Piece: e.vocab.piece(t)}
 	}
-	return out, nil
+	return out
 }
 
 // Detokenize returns the text of tokens.

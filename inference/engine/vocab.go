@@ -128,7 +128,7 @@ func (v *vocab) tokenize(p prompt, limit int) ([]llama.Token, error) {
 func contextExceeded(prompt string, limit int) error {
 	return &chat.Error{
 		Kind: chat.Invalid, Code: chat.CodeContextLength, Param: "messages",
-		Msg: fmt.Sprintf("the prompt has %s tokens and the context window is %d tokens, of which the answer needs at least 1: shorten the messages, or raise the model's context",
+		Msg: fmt.Sprintf("the prompt has %s tokens and the context window is %d tokens, of which the answer needs at least 1: shorten it, or raise the model's context",
 			prompt, limit+1),
 	}
 }

@@ -57,7 +57,9 @@ func relay[T any](ctx context.Context, w *Worker, begin func(context.Context, ch
 	return func(yield func(T, error) bool) {
 		w.come()
 		defer w.part()
+		w.mu.Lock()
 		patience := time.After(w.cfg.ReadyWait)
+		w.mu.Unlock()
 		for {
 			p, err := w.await(ctx, patience)
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bendi/inference/remote"
+	"bendi/internal/output"
 )
 
 // A death is why and how a process ended.
@@ -43,6 +44,9 @@ func (d *death) brief() string {
 // processes that it started may hold open.
 const pipeDelay = 200 * time.Millisecond
 
+// maxLine is how many bytes of a line of a worker's log are kept.
+const maxLine = 2 << 10
+
 // maxConns is more than a worker takes in, so that its own bounded queue, which
 // answers when it is full, is the only one.
 const maxConns = 4096
@@ -63,7 +67,7 @@ func (w *Worker) live(loaded func()) *death {
 	defer model.Close()
 
 	said := make(chan Info, 1) // the ready line
-	stdout := &lines{max: 64 << 10, each: func(line string) {
+	stdout := &output.Lines{Max: 64 << 10, Each: func(line string) {
 		n, ok := parseNotice(line)
 		switch {
 		case !ok:
@@ -77,9 +81,9 @@ func (w *Worker) live(loaded func()) *death {
 			}
 		}
 	}}
-	var end tail
-	stderr := &lines{max: maxLine, each: func(line string) {
-		end.add(line)
+	var end output.Tail
+	stderr := &output.Lines{Max: maxLine, Each: func(line string) {
+		end.Add(line)
 		w.cfg.Log.Info("engine log", slog.String("line", line))
 	}}
 
@@ -143,8 +147,8 @@ func (w *Worker) live(loaded func()) *death {
 			// What the worker started goes with it. The number of the group
 			// is not given to another while one of them lives.
 			signal(syscall.SIGKILL)
-			stderr.flush()
-			d.log = end.lines
+			stderr.Flush()
+			d.log = end.Lines()
 			if d.how == "" {
 				d.how = outcome(cmd, err)
 			}

@@ -3,7 +3,6 @@ package llamacpp
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,34 +59,6 @@ func TestRecord(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestLines(t *testing.T) {
-	for _, size := range []int{1, 3, 1000} {
-		var got []string
-		l := &lines{max: 10, each: func(s string) { got = append(got, s) }}
-		text := "one\n\ntwo\r\n12345678901234\nä\xffö\nlast"
-		for chunk := range slices.Chunk([]byte(text), size) {
-			if n, err := l.Write(chunk); n != len(chunk) || err != nil {
-				t.Errorf("Write: %d, %v", n, err)
-			}
-		}
-		l.flush()
-		want := []string{"one", "two", "1234567890 [4 more bytes cut off]", "ä\uFFFDö", "last"}
-		if !slices.Equal(got, want) {
-			t.Errorf("in pieces of %d: got %q, want %q", size, got, want)
-		}
-	}
-}
-
-func TestTailIsBounded(t *testing.T) {
-	var end tail
-	for range 1000 {
-		end.add(strings.Repeat("x", maxLine))
-	}
-	if n := len(strings.Join(end.lines, "")); n > tailBytes || n < tailBytes-maxLine {
-		t.Errorf("it keeps %d bytes", n)
 	}
 }
 

@@ -298,6 +298,14 @@ func (w *Worker) Wait(ctx context.Context) error {
 	}
 }
 
+// SetReadyWait has a request from now on wait so long for a worker that is not
+// ready.
+func (w *Worker) SetReadyWait(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cfg.ReadyWait = d
+}
+
 // Info returns what the worker says of itself; ok is false unless it is ready.
 func (w *Worker) Info() (info Info, ok bool) {
 	w.mu.Lock()

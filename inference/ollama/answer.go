@@ -12,13 +12,14 @@ import (
 	"bendi/chat"
 )
 
-// A line is one of an answer of /api/chat.
+// A line is one of an answer of /api/chat or /api/generate.
 type line struct {
 	Message struct {
 		Content   string     `json:"content"`
 		Thinking  string     `json:"thinking"`
 		ToolCalls []toolCall `json:"tool_calls"`
 	} `json:"message"`
+	Response   string `json:"response"` // of /api/generate, in place of a message
 	Done       bool   `json:"done"`
 	DoneReason string `json:"done_reason"`
 	RemoteHost string `json:"remote_host"`
@@ -48,16 +49,17 @@ type asking struct {
 // emit returns false. It returns what it took, and false where it was left.
 func (m *Model) answer(ctx context.Context, a asking, choice int, emit func(chat.Event) bool) (used chat.Usage, whole bool, err error) {
 	calls := 0
-	for text, err := range m.stream(ctx, "/api/chat", a.body.Model, a.body, &whole) {
+	for raw, err := range m.stream(ctx, a.body.path(), a.body.Model, a.body, &whole) {
 		if err != nil {
 			return used, false, err
 		}
-		l, err := decode(text)
+		l, err := decode(raw)
 		if err != nil {
 			return used, false, err
 		}
-		if l.Message.Thinking != "" || l.Message.Content != "" {
-			if !emit(chat.Event{Choice: choice, Reasoning: l.Message.Thinking, Text: l.Message.Content}) {
+		text := l.Message.Content + l.Response
+		if l.Message.Thinking != "" || text != "" {
+			if !emit(chat.Event{Choice: choice, Reasoning: l.Message.Thinking, Text: text}) {
 				return used, false, nil
 			}
 		}

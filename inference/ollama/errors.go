@@ -54,7 +54,7 @@ func inBand(line []byte, model string) error {
 // refusal returns the error of what Ollama said no to. Its errors are texts
 // without codes, so the one that a client must tell apart is known by its
 // words; see overflow.
-func refusal(status int, said, model string) *chat.Error {
+func refusal(status int, said, model string) error {
 	if e := overflow(said); e != nil && (status == http.StatusBadRequest || status == http.StatusInternalServerError) {
 		return e
 	}
@@ -68,22 +68,32 @@ func refusal(status int, said, model string) *chat.Error {
 	case status == http.StatusNotFound && model != "":
 		return notInstalled(model)
 	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:
-		return &chat.Error{Kind: chat.Unavailable, RetryAfter: busyWait, Msg: fmt.Sprintf("Ollama is busy (status %d: %s); try again in a moment", status, text)}
+		return &quoting{&chat.Error{Kind: chat.Unavailable, RetryAfter: busyWait, Msg: fmt.Sprintf("Ollama is busy (status %d: %s); try again in a moment", status, text)}}
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return &chat.Error{
-			Kind: chat.BadBackend, Code: codeOf[status], Err: fmt.Errorf("the server said: %s", text),
+			Kind: chat.BadBackend, Code: codeOf[status], // servers repeat pieces of the key in what they say
 			Msg: fmt.Sprintf("Ollama refused the gateway with status %d; the operator has to set the backend's key, or have Ollama allow its host with OLLAMA_HOST", status),
 		}
 	case status == http.StatusGatewayTimeout, status == http.StatusRequestTimeout:
-		return chat.Errorf(chat.Timeout, "Ollama took too long (status %d: %s)", status, text)
+		return &quoting{chat.Errorf(chat.Timeout, "Ollama took too long (status %d: %s)", status, text)}
 	case status == http.StatusRequestEntityTooLarge:
 		return chat.Errorf(chat.TooLarge, "the request is too large for what stands before Ollama (status 413); the operator can raise its limit")
 	case status == http.StatusBadRequest:
-		return chat.Errorf(chat.Invalid, "Ollama refused the request: %s", text)
+		return &quoting{chat.Errorf(chat.Invalid, "Ollama refused the request: %s", text)}
 	case status == http.StatusBadGateway:
 		return chat.Errorf(chat.Unavailable, "what stands before Ollama cannot reach it (status 502)")
 	}
-	return chat.Errorf(chat.BadBackend, "Ollama failed (status %d: %s); its log has more", status, text)
+	return &quoting{chat.Errorf(chat.BadBackend, "Ollama failed (status %d: %s); its log has more", status, text)}
+}
+
+// A quoting error has words of the server's in it, which may repeat those of a
+// user. The client is told them, and whoever prints the error is not.
+type quoting struct{ e *chat.Error }
+
+func (q *quoting) Unwrap() error { return q.e }
+
+func (q *quoting) Error() string {
+	return fmt.Sprintf("Ollama failed with an error of the kind %q, in words that the client was told", q.e.Kind)
 }
 
 // codeOf has the code of a key that is not taken; package router knows it.

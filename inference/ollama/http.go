@@ -164,7 +164,9 @@ func check(res *http.Response, body io.Reader, model string) error {
 	if res.StatusCode == http.StatusOK || !isJSON {
 		return stranger(res.StatusCode, media)
 	}
-	e := refusal(res.StatusCode, message(text), model)
-	e.RetryAfter = max(e.RetryAfter, upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now()))
-	return e
+	err = refusal(res.StatusCode, message(text), model)
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		e.RetryAfter = max(e.RetryAfter, upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now()))
+	}
+	return err
 }

@@ -27,6 +27,10 @@ type chatBody struct {
 	Options   map[string]any    `json:"options"`
 	Stream    bool              `json:"stream"`
 
+	// In place of messages, for /api/generate: a text that is gone on with.
+	Prompt string `json:"prompt,omitempty"`
+	Raw    bool   `json:"raw,omitempty"` // without a template
+
 	// Since 0.12.6: no to leaving out messages that do not fit, and no to
 	// forgetting the oldest tokens when the window is full.
 	Truncate bool `json:"truncate"`
@@ -70,6 +74,9 @@ func (m *Model) body(req *chat.Request, o Offer, f facts) (*chatBody, error) {
 	if req.LogProbs || req.TopLogProbs > 0 {
 		return nil, chat.Unsupported("logprobs", "an Ollama backend tells no log probabilities: leave 'logprobs' out, or name a model that runs here")
 	}
+	if req.Prompt != nil {
+		return b, b.raw(req, f)
+	}
 	if _, given := req.Extra["chat_template_kwargs"]; given {
 		return nil, chat.Unsupported("chat_template_kwargs", "Ollama's templates take no variables; whether the model reasons is up to 'reasoning_effort'")
 	}
@@ -86,6 +93,29 @@ func (m *Model) body(req *chat.Request, o Offer, f facts) (*chatBody, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// raw has a prompt gone on with as it stands.
+func (b *chatBody) raw(req *chat.Request, f facts) (err error) {
+	switch p := req.Prompt; {
+	case !f.exact:
+		return chat.Unsupported("prompt", "this version of Ollama would cut a prompt that is too long without saying so: send a chat, or have the operator update it")
+	case p.Tokens != nil:
+		return chat.Unsupported("prompt", "Ollama goes on with texts and not with tokens: send the text of the %d tokens", len(p.Tokens))
+	case p.Suffix != "":
+		return chat.Unsupported("suffix", "Ollama takes a suffix only with a template, and a prompt goes without one: leave 'suffix' out")
+	}
+	b.Prompt, b.Raw, b.Messages = req.Prompt.Text, true, []turn{}
+	b.Format, err = format(req)
+	return err
+}
+
+// path is where the body is to be posted.
+func (b *chatBody) path() string {
+	if b.Raw {
+		return "/api/generate"
+	}
+	return "/api/chat"
 }
 
 // format returns what bounds the text of the answer.

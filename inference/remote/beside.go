@@ -35,6 +35,9 @@ func (m *Model) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.
 	return whole(ctx, m, "/tokenize", sender{id: req.ID}, func() ([]byte, error) { return wire.EncodeTokenize(req) },
 		func(body []byte) (*chat.Tokens, error) {
 			tokens, err := wire.DecodeTokens(body)
+			if err == nil && req.Chat != nil && len(tokens) == 0 { // as llama.cpp's server says to what it does not know
+				err = chat.Unsupported("model", "the backend of this model tells the tokens of texts, and not those of a chat")
+			}
 			return &chat.Tokens{Tokens: tokens}, err
 		})
 }
@@ -64,7 +67,7 @@ func whole[T any](ctx context.Context, m *Model, path string, from sender, encod
 		if err != nil && holdsError(body) {
 			e := wire.DecodeError(0, body)
 			e.Kind = chat.BadBackend // it said that all was well
-			return nil, &said{e}
+			return nil, &said{e: e}
 		}
 		return out, err
 	}()

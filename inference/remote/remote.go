@@ -60,6 +60,7 @@ const (
 	maxIdleConns   = 20               // of them kept open, unless said
 	maxEvent       = 16 << 20         // bytes of one event
 	maxOther       = 64 << 10         // bytes read of an answer that is no stream
+	otherTime      = 5 * time.Second  // for them to come
 	drainTime      = 100 * time.Millisecond
 )
 
@@ -75,6 +76,9 @@ type Model struct {
 	inside []byte
 	replay bool // the transport may ask again where an idle connection was closed
 	client *http.Client
+	direct *direct // nil: the client asks everything
+	origin string  // of base, which the path follows
+	lines  []byte  // of the header, the same in each request of the direct
 }
 
 // New returns a Model with connections of its own. It does not connect yet.
@@ -93,7 +97,7 @@ func New(o Options) (*Model, error) {
 		// The URL itself is not shown: a key may have been put into it.
 		return nil, fmt.Errorf("backend %s: the base URL must be http or https with a host and a path, such as https://llm.example/v1, without user, query and fragment", o.Name)
 	}
-	return &Model{
+	m := &Model{
 		name: o.Name,
 		url:  u.JoinPath("chat/completions").String(),
 		base: strings.TrimSuffix(u.String(), "/"),
@@ -116,11 +120,20 @@ func New(o Options) (*Model, error) {
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	}, nil
+	}
+	if u.Scheme == "http" && o.Proxy == nil {
+		m.goDirect(u, o, dial)
+	}
+	return m, nil
 }
 
 // Close closes the connections that no answer is using.
-func (m *Model) Close() { m.client.CloseIdleConnections() }
+func (m *Model) Close() {
+	m.client.CloseIdleConnections()
+	if m.direct != nil {
+		m.direct.closeBefore(time.Now())
+	}
+}
 
 var errLeft = errors.New("the answer is no longer wanted")
 
@@ -148,26 +161,35 @@ func (m *Model) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 // answer asks the server and emits the events of its answer, until that is
 // over or emit returns false.
 func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req *chat.Request, emit func(chat.Event) bool) error {
-	text, err := wire.EncodeRequest(req)
+	address, encode, decode := m.url, wire.EncodeRequest, wire.AppendChunk
+	if req.Prompt != nil {
+		address, encode, decode = m.base+"/completions", wire.EncodePrompt, wire.AppendTextChunk
+	}
+	if req.Whole && (req.Prompt != nil || m.inside != nil) { // a worker of ours that is told to stop early stops early
+		own := *req
+		own.Whole, req = false, &own
+	}
+	text, err := encode(req)
 	if err != nil {
 		return fmt.Errorf("encoding the request: %w", err)
 	}
-	res, err := m.post(ctx, m.url, "text/event-stream", m.sender(req.ID, req.Principal, req.Priority), text)
+	res, err := m.post(ctx, address, "text/event-stream", m.sender(req.ID, req.Principal, req.Priority), text)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
 	body := newIdleReader(res.Body, m.idle, cancel)
-	if err := check(res, body); err != nil {
+	a := newAnswer(req.N)
+	if req.Whole && isWhole(res) {
+		return a.whole(body, emit)
+	}
+	if err := check(res, body, req.Prompt != nil, cancel); err != nil {
 		return err
 	}
 
-	a := newAnswer(req.N)
-	for data, err := range eventsAnd(body, maxEvent, func(comment []byte) {
-		if position, length, ok := wire.ParseQueue(comment); ok && req.Waiting != nil {
-			req.Waiting(position, length)
-		}
-	}) {
+	var evs []chat.Event
+	listener := listenerOf(req)
+	for data, err := range eventsAnd(body, maxEvent, listener) {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -179,11 +201,12 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 				return err
 			}
 			if emit(last) {
+				listener.burst(false)
 				drain(body, cancel)
 			}
 			return nil
 		}
-		evs, err := wire.DecodeChunk(data)
+		evs, err = decode(evs[:0], data)
 		if e, ok := errors.AsType[*chat.Error](err); ok {
 			return ours(e)
 		}
@@ -205,6 +228,9 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 
 // post sends a request and returns the response, whatever its status.
 func (m *Model) post(ctx context.Context, address, accept string, from sender, body []byte) (*http.Response, error) {
+	if m.direct != nil && from.plain() {
+		return m.postDirect(ctx, address, accept, from, body)
+	}
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { connected.Store(false) },
@@ -224,13 +250,21 @@ func (m *Model) post(ctx context.Context, address, accept string, from sender, b
 	}
 
 	res, err := m.client.Do(post)
-	if err == nil {
-		return res, nil
-	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // without the URL, which says nothing that the name does not
 	}
-	if !connected.Load() {
+	return posted(res, err, connected.Load())
+}
+
+// posted returns a response, or what the client is told of an error.
+func posted(res *http.Response, err error, connected bool) (*http.Response, error) {
+	switch {
+	case err == nil && res.StatusCode == http.StatusSwitchingProtocols:
+		res.Body.Close() // it is the connection itself, which no context ends
+		return nil, chat.Errorf(chat.BadBackend, "the backend wants another protocol (status 101), for which nobody has asked")
+	case err == nil:
+		return res, nil
+	case !connected:
 		return nil, &chat.Error{Kind: chat.Unavailable, Msg: "the backend cannot be reached now; try again later", Err: err}
 	}
 	return nil, brokenOff(err)
@@ -278,16 +312,28 @@ func (s sender) set(h http.Header) {
 	}
 }
 
-// check returns an error unless res begins a stream.
-func check(res *http.Response, body io.Reader) error {
+// check returns an error unless res begins a stream. Not every server can do
+// what is asked for, where it is rare. What is no stream has otherTime to come,
+// and then counts as empty.
+func check(res *http.Response, body io.Reader, rare bool, cancel context.CancelCauseFunc) error {
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	encoding := res.Header.Get("Content-Encoding")
 	if res.StatusCode == http.StatusOK && media == "text/event-stream" && (encoding == "" || encoding == "identity") {
 		return nil
 	}
+	said := func(text []byte) error { return unlike(res, text, rare) }
+	defer time.AfterFunc(otherTime, func() { cancel(said(nil)) }).Stop()
 	text, err := io.ReadAll(io.LimitReader(body, maxOther))
-	if err != nil && len(text) == 0 {
+	if err != nil && len(text) == 0 && res.StatusCode == http.StatusOK {
 		return brokenOff(err)
+	}
+	return said(text)
+}
+
+// unlike is the error of a response that is no stream, and has that text.
+func unlike(res *http.Response, text []byte, rare bool) error {
+	if res.StatusCode != http.StatusOK && rare {
+		return ours(refused(res, text))
 	}
 	if res.StatusCode != http.StatusOK {
 		e := wire.DecodeError(res.StatusCode, text)
@@ -297,9 +343,10 @@ func check(res *http.Response, body io.Reader) error {
 	if holdsError(text) {
 		e := wire.DecodeError(0, text)
 		e.Kind = chat.BadBackend // it said that all was well
-		return &said{e}
+		return &said{e: e}
 	}
-	if encoding != "" {
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if encoding := res.Header.Get("Content-Encoding"); encoding != "" {
 		media += ", " + encoding
 	}
 	return chat.Errorf(chat.BadBackend, "the backend answered with the content type %q where a stream of events was asked for", media)
@@ -331,15 +378,23 @@ func ours(e *chat.Error) error {
 		}
 	case chat.Internal:
 		e.Kind = chat.BadBackend
+		return &said{e: e, inside: true}
 	}
-	return &said{e}
+	return &said{e: e}
 }
 
 // A said is an error in the words of a server, which may repeat those of a user.
 // The client is told them, and whoever prints the error is not.
-type said struct{ e *chat.Error }
+type said struct {
+	e      *chat.Error
+	inside bool // it failed inside, and not at something behind it
+}
 
 func (s *said) Unwrap() error { return s.e }
+
+// Deadly reports whether the server may have failed of this very request, as
+// package router asks.
+func (s *said) Deadly() bool { return s.inside }
 
 func (s *said) Error() string {
 	text := fmt.Sprintf("an error of the kind %q", s.e.Kind)

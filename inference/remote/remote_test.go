@@ -435,3 +435,54 @@ func TestBadURLs(t *testing.T) {
 		}
 	}
 }
+
+// A server that says 500 may have failed of the request itself, which router is
+// told; one behind which something failed has not. An error whose text does not
+// come is one by its status, and what becomes of the connection is no stream.
+func TestErrorsWithoutText(t *testing.T) {
+	stalled := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(status)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}
+	}
+	upgrade := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		<-r.Context().Done()
+	}
+	tests := []struct {
+		name   string
+		server http.HandlerFunc
+		kind   chat.Kind
+		wait   time.Duration
+		deadly bool
+	}{
+		{"500", reply(500, "", "no"), chat.BadBackend, 0, true},
+		{"502", reply(502, "", "no"), chat.BadBackend, 0, false},
+		{"503 and silence", stalled(503), chat.Unavailable, 7 * time.Second, false},
+		{"an upgrade", upgrade, chat.BadBackend, 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := serve(t, tt.server)
+			_, err := chattest.Collect(m.Chat(t.Context(), ask()), 1)
+			e, ok := errors.AsType[*chat.Error](err)
+			if !ok || e.Kind != tt.kind || e.RetryAfter != tt.wait {
+				t.Errorf("got %v, want %v and a wait of %v", err, tt.kind, tt.wait)
+			}
+			d, ok := errors.AsType[interface {
+				error
+				Deadly() bool
+			}](err)
+			if got := ok && d.Deadly(); got != tt.deadly {
+				t.Errorf("deadly: %v, want %v", got, tt.deadly)
+			}
+		})
+	}
+}

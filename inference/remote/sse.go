@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"bendi/chat"
 	"bendi/internal/upstream"
+	"bendi/openaicompat/wire"
 )
 
 // events yields the data of each server-sent event in r, as the WHATWG rules
@@ -24,21 +26,61 @@ import (
 // costs it five seconds, and a hostile server could send 16 MiB. In the tests
 // it is the oracle.
 func events(r io.Reader, limit int) iter.Seq2[[]byte, error] {
-	return eventsAnd(r, limit, func([]byte) {})
+	return eventsAnd(r, limit, listener{func([]byte) {}, func(bool) {}})
 }
 
-// eventsAnd is events with the text of each comment told beside.
-func eventsAnd(r io.Reader, limit int, comment func([]byte)) iter.Seq2[[]byte, error] {
+// A listener is told what there is in a stream beside its events.
+type listener struct {
+	comment func(text []byte)
+	burst   func(more bool) // whether something has come that is not read yet
+}
+
+// listenerOf returns one that tells whoever asks.
+func listenerOf(req *chat.Request) listener {
+	l := listener{
+		comment: func(text []byte) {
+			if position, length, ok := wire.ParseQueue(text); ok && req.Waiting != nil {
+				req.Waiting(position, length)
+			}
+		},
+		burst: req.Burst,
+	}
+	if l.burst == nil {
+		l.burst = func(bool) {}
+	}
+	return l
+}
+
+// readers are for streams; most are read in pieces that are much smaller.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readSize) }}
+
+const readSize = 8 << 10
+
+// eventsAnd is events with a listener.
+func eventsAnd(r io.Reader, limit int, l listener) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		br := bufio.NewReaderSize(r, 32<<10)
+		br := readers.Get().(*bufio.Reader)
+		br.Reset(r)
+		defer func() {
+			br.Reset(nil)
+			readers.Put(br)
+			l.burst(false)
+		}()
 		var line, data []byte
 		first, afterCR := true, false
 		for {
+			waits := br.Buffered() == 0
+			if waits {
+				l.burst(false)
+			}
 			if _, err := br.Peek(1); err == io.EOF {
 				return
 			} else if err != nil {
 				yield(nil, err)
 				return
+			}
+			if waits {
+				l.burst(true)
 			}
 			buf, _ := br.Peek(br.Buffered())
 			if afterCR {
@@ -74,7 +116,7 @@ func eventsAnd(r io.Reader, limit int, comment func([]byte)) iter.Seq2[[]byte, e
 					data = append(data, bytes.TrimPrefix(value, []byte(" "))...)
 					data = append(data, '\n')
 				case "":
-					comment(value)
+					l.comment(value)
 				}
 			} else {
 				if len(data) > 1 && !yield(data[:len(data)-1], nil) {

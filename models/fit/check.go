@@ -22,6 +22,14 @@ func New(id string, p Plan, gpus int) (Model, error) {
 	return Model{id, p, e}, err
 }
 
+// Declared returns a model of which is known what it takes, since somebody says
+// so, and nothing else.
+func Declared(id string, host, gpu int64) Model {
+	return Model{ID: id, Estimate: Estimate{Host: Memory{Process: host}, GPU: Memory{Process: gpu}}}
+}
+
+func (m Model) declared() bool { return m.Plan.Model == "" }
+
 // LimitSet is the Limit of a Machine where the configuration sets it.
 const LimitSet = "memory limit"
 
@@ -68,7 +76,9 @@ func shortage(models []Model, m Machine, need, free int64, what string, part fun
 	var b strings.Builder
 	fmt.Fprintf(&b, "the models need %s, and %s of %s", Bytes(need), Bytes(free), what)
 	for _, model := range models {
-		if p := part(model.Estimate); p.Total() > 0 {
+		if p := part(model.Estimate); p.Total() > 0 && model.declared() {
+			fmt.Fprintf(&b, "\nmodel %s: %s, as the configuration says", model.ID, Bytes(p.Total()))
+		} else if p.Total() > 0 {
 			fmt.Fprintf(&b, "\nmodel %s: %s", model.ID, p.describe(model.Cells))
 		}
 	}
@@ -79,7 +89,9 @@ func shortage(models []Model, m Machine, need, free int64, what string, part fun
 		}
 	}
 	model := models[largest]
-	if ways := advise(models, largest, m); len(ways) > 0 {
+	if model.declared() {
+		fmt.Fprintf(&b, "\nhave %s take less and say so, or free memory", model.ID)
+	} else if ways := advise(models, largest, m); len(ways) > 0 {
 		for i, way := range ways {
 			label := "or with"
 			if i == 0 {

@@ -16,45 +16,79 @@ import (
 //
 // Of a delta's index that is missing, the position in the chunk takes the
 // place.
-func DecodeChunk(data []byte) ([]chat.Event, error) {
+func DecodeChunk(data []byte) ([]chat.Event, error) { return AppendChunk(nil, data) }
+
+// AppendChunk is DecodeChunk that appends to events.
+func AppendChunk(events []chat.Event, data []byte) ([]chat.Event, error) {
+	if events, ok := scanAnswer(events, data, "delta"); ok {
+		return events, nil
+	}
+	return decodeAnswer(events, data, func(c *answerChoice) json.RawMessage { return c.Delta })
+}
+
+// DecodeCompletion reads the body of an answer that was asked for as a whole,
+// as one chunk that has all of it.
+func DecodeCompletion(data []byte) ([]chat.Event, error) {
+	if events, ok := scanAnswer(nil, data, "message"); ok {
+		return events, nil
+	}
+	return decodeAnswer(nil, data, func(c *answerChoice) json.RawMessage { return c.Message })
+}
+
+// An answerChoice is a choice of a chunk or of a whole answer.
+type answerChoice struct {
+	Index    int             `json:"index"`
+	Delta    json.RawMessage `json:"delta"`
+	Message  json.RawMessage `json:"message"`
+	LogProbs *logprobsBody   `json:"logprobs"`
+	Finish   string          `json:"finish_reason"`
+	Stopped  any             `json:"stop_reason"` // a stop string; of vLLM also the number of a token
+}
+
+// An answerPiece is what a choice says.
+type answerPiece struct {
+	Content   string      `json:"content"`
+	Reasoning string      `json:"reasoning_content"`
+	Thinking  string      `json:"reasoning"` // its name with newer servers
+	Refusal   string      `json:"refusal"`
+	ToolCalls []callDelta `json:"tool_calls"`
+}
+
+// decodeAnswer reads a chunk or a whole answer, in which what a choice says
+// stands in piece.
+func decodeAnswer(events []chat.Event, data []byte, piece func(*answerChoice) json.RawMessage) ([]chat.Event, error) {
 	var chunk struct {
-		Choices []struct {
-			Index int `json:"index"`
-			Delta struct {
-				Content   string      `json:"content"`
-				Reasoning string      `json:"reasoning_content"`
-				Thinking  string      `json:"reasoning"` // its name with newer servers
-				Refusal   string      `json:"refusal"`
-				ToolCalls []callDelta `json:"tool_calls"`
-			} `json:"delta"`
-			LogProbs *logprobsBody `json:"logprobs"`
-			Finish   string        `json:"finish_reason"`
-		} `json:"choices"`
-		Usage *usageBody      `json:"usage"`
-		Error json.RawMessage `json:"error"`
+		Choices []answerChoice  `json:"choices"`
+		Usage   *usageBody      `json:"usage"`
+		Error   json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(data, &chunk); err != nil {
-		return nil, &chat.Error{Kind: chat.BadBackend, Msg: "The backend sent an event that is not a chunk of an answer.", Err: err}
+		return nil, noChunk(err)
 	}
 	if len(chunk.Error) > 0 && string(chunk.Error) != "null" {
 		return nil, DecodeError(0, data)
 	}
 
-	var events []chat.Event
 	for i := range chunk.Choices {
 		c := &chunk.Choices[i]
+		var said answerPiece
+		if raw := piece(c); raw != nil {
+			if err := json.Unmarshal(raw, &said); err != nil {
+				return nil, noChunk(err)
+			}
+		}
 		if c.Index < 0 || c.Index >= MaxChoices {
 			return nil, chat.Errorf(chat.BadBackend, "The backend sent a piece of choice %d, which nobody can have asked for.", c.Index)
 		}
-		ev := chat.Event{Choice: c.Index, Text: c.Delta.Content, Reasoning: c.Delta.Reasoning, Refusal: c.Delta.Refusal}
+		ev := chat.Event{Choice: c.Index, Text: said.Content, Reasoning: said.Reasoning, Refusal: said.Refusal}
 		if ev.Reasoning == "" {
-			ev.Reasoning = c.Delta.Thinking
+			ev.Reasoning = said.Thinking
 		}
 		ev.LogProbs = c.LogProbs.tokens()
 		if ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.LogProbs != nil {
 			events = append(events, ev)
 		}
-		for j, t := range c.Delta.ToolCalls {
+		for j, t := range said.ToolCalls {
 			if t.Index == nil {
 				t.Index = new(j)
 			}
@@ -70,18 +104,18 @@ func DecodeChunk(data []byte) ([]chat.Event, error) {
 			return nil, err
 		}
 		if finish != "" {
-			events = append(events, chat.Event{Choice: c.Index, Finish: finish})
+			stopped, _ := c.Stopped.(string)
+			events = append(events, chat.Event{Choice: c.Index, Finish: finish, Stopped: stopped})
 		}
 	}
-	if u := chunk.Usage; u != nil {
-		events = append(events, chat.Event{Usage: &chat.Usage{
-			PromptTokens:     u.Prompt,
-			CachedTokens:     u.PromptDetails.Cached,
-			CompletionTokens: u.Completion,
-			ReasoningTokens:  u.Details.Reasoning,
-		}})
+	if u := chunk.Usage; u != nil && !u.unknown {
+		events = append(events, chat.Event{Usage: u.usage()})
 	}
 	return events, nil
+}
+
+func noChunk(err error) error {
+	return &chat.Error{Kind: chat.BadBackend, Msg: "The backend sent an event that is not a chunk of an answer.", Err: err}
 }
 
 // maxCalls bounds the index of a tool call, by which its pieces are kept.

@@ -22,6 +22,7 @@ type choice struct {
 	calls                    []*call
 	logs                     []chat.TokenLogProbs
 	finish                   chat.Finish
+	stopped                  string
 	filtered                 *chat.Filtered
 }
 
@@ -50,7 +51,7 @@ func (c *Completion) Add(ev chat.Event) {
 		cl.arguments.WriteString(d.Arguments)
 	}
 	if ev.Finish != "" {
-		ch.finish = ev.Finish
+		ch.finish, ch.stopped = ev.Finish, ev.Stopped
 	}
 	if ev.Usage != nil {
 		c.usage = *ev.Usage
@@ -71,9 +72,7 @@ func (c *Completion) Add(ev chat.Event) {
 // it did most to; nil where it did nothing.
 func (c *Completion) Filtered() (request, answer *chat.Filtered) {
 	for _, ch := range c.choices {
-		if f := ch.filtered; f != nil && (answer == nil || f.Action == blocked || answer.Action != blocked && len(f.Rules) > len(answer.Rules)) {
-			answer = f
-		}
+		answer = stronger(answer, ch.filtered)
 	}
 	return c.prompt, answer
 }
@@ -101,7 +100,7 @@ func (c *Completion) Encode() ([]byte, error) {
 		for _, cl := range ch.calls {
 			m.ToolCalls = append(m.ToolCalls, callBody{cl.id, "function", callFunction{cl.name, cl.arguments.String()}})
 		}
-		body.Choices[i] = wholeChoice{Index: i, Message: m, LogProbs: logprobsOf(ch.logs), Finish: ch.finish, Results: resultsOf(ch.filtered)}
+		body.Choices[i] = wholeChoice{Index: i, Message: m, LogProbs: logprobsOf(ch.logs), Finish: ch.finish, Stopped: ch.stopped, Results: resultsOf(ch.filtered)}
 	}
 	return marshal(body)
 }
@@ -122,6 +121,7 @@ type wholeChoice struct {
 	Message  answerBody    `json:"message"`
 	LogProbs *logprobsBody `json:"logprobs"`
 	Finish   chat.Finish   `json:"finish_reason"`
+	Stopped  string        `json:"stop_reason,omitempty"`
 	Results  filterResults `json:"content_filter_results,omitempty"`
 }
 

@@ -11,11 +11,8 @@
 // [DecodeError]. Either half reads what the other writes, and what the usual
 // SDKs and servers write as well.
 //
-// A body is checked before it is decoded: what gets through is valid UTF-8
-// without lone surrogates, nested at most [MaxDepth] deep, and no text in it
-// that reaches a model holds a NUL. Every fault is named by the path of its
-// field, such as messages[2].content[0].text, and by types, lengths and
-// numbers; what the user wrote is never quoted.
+// Bodies are taken apart by package body, which says what gets through and how
+// faults are named.
 //
 // The package knows the bodies alone. Paths, headers and connections belong to
 // its callers.

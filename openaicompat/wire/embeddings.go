@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 
 	"bendi/chat"
 )
@@ -19,7 +17,7 @@ const MaxInputs = 2048
 
 // Examples of the bodies of requests.
 const (
-	ChatExample       = example
+	ChatExample       = `{"messages":[{"role":"user","content":"你好"}]}`
 	EmbedExample      = `{"input":"你好"}`
 	RerankExample     = `{"query":"怎么退货?","documents":["七天内可以退货。","我们周末休息。"]}`
 	TokenizeExample   = `{"content":"你好"}`
@@ -38,19 +36,19 @@ func DecodeEmbed(body []byte) (*EmbedCall, error) {
 	call := &EmbedCall{Request: &chat.EmbedRequest{}}
 	req := call.Request
 	err := decode(body, EmbedExample, func(d *decoder, o object) {
-		req.Model = o.take("model").str()
-		req.Inputs = d.inputs(o.take("input"))
-		if n := o.take("dimensions").integer(1, math.MaxInt32); n != nil {
+		req.Model = o.Take("model").Str()
+		req.Inputs = d.inputs(o.Take("input"))
+		if n := o.Take("dimensions").Integer(1, math.MaxInt32); n != nil {
 			req.Dimensions = int(*n)
 		}
-		format := o.take("encoding_format")
-		switch s := format.str(); {
+		format := o.Take("encoding_format")
+		switch s := format.Str(); {
 		case s == "base64":
 			call.Base64 = true
-		case s != "float" && !format.absent():
-			format.bad("must be \"float\" or \"base64\".")
+		case s != "float" && !format.Absent():
+			format.Bad("must be \"float\" or \"base64\".")
 		}
-		req.Extra = o.extra()
+		req.Extra = o.Extra()
 	})
 	if err != nil {
 		return nil, err
@@ -58,106 +56,47 @@ func DecodeEmbed(body []byte) (*EmbedCall, error) {
 	return call, nil
 }
 
-// decode checks a body, takes it apart with take, and returns the first fault.
-func decode(body []byte, like string, take func(*decoder, object)) error {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return chat.Errorf(chat.Invalid, "The request body is empty; send a JSON object such as %s.", like)
-	}
-	if err := checkBody(body); err != nil {
-		return err
-	}
-	d := &decoder{}
-	take(d, value{d: d, raw: bytes.TrimSpace(body)}.object())
-	return d.err
-}
-
-// extra returns the fields that were not taken.
-func (o object) extra() map[string]json.RawMessage {
-	var extra map[string]json.RawMessage
-	for key, v := range o.rest() {
-		if extra == nil {
-			extra = map[string]json.RawMessage{}
-		}
-		extra[key] = v.json()
-	}
-	return extra
-}
-
 // inputs reads a text, an array of texts, an array of tokens, or an array of
 // arrays of tokens.
 func (d *decoder) inputs(v value) []chat.Input {
 	const what = "a string, an array of strings, or tokens as an array of integers or of such arrays"
 	switch {
-	case v.absent():
-		v.bad("is missing; send a JSON object such as %s.", EmbedExample)
+	case v.Absent():
+		v.Bad("is missing; send a JSON object such as %s.", EmbedExample)
 		return nil
-	case v.is(`"`):
-		return []chat.Input{{Text: v.filled()}}
-	case !v.want(what, v.is("[")):
+	case v.Is(`"`):
+		return []chat.Input{{Text: v.Filled()}}
+	case !v.Want(what, v.Is("[")):
 		return nil
 	}
 	var inputs []chat.Input
 	first, n := byte(0), 0
-	for e := range v.array() {
+	for e := range v.Array() {
 		if n++; n == 1 {
-			first = e.raw[0]
-			if e.is("-0123456789") {
-				return []chat.Input{{Tokens: d.tokens(v)}}
+			first = e.Raw[0]
+			if e.Is("-0123456789") {
+				return []chat.Input{{Tokens: v.Tokens()}}
 			}
 		}
 		switch {
 		case n > MaxInputs: // counted alone
-		case !e.want("a string or an array of tokens", e.is(`"[`)):
-		case e.raw[0] != first:
-			e.bad("is %s, but the first input is not; send all as texts or all as tokens.", e.typ())
+		case !e.Want("a string or an array of tokens", e.Is(`"[`)):
+		case e.Raw[0] != first:
+			e.Bad("is %s, but the first input is not; send all as texts or all as tokens.", e.Typ())
 		case first == '"':
-			inputs = append(inputs, chat.Input{Text: e.filled()})
+			inputs = append(inputs, chat.Input{Text: e.Filled()})
 		default:
-			inputs = append(inputs, chat.Input{Tokens: d.tokens(e)})
+			inputs = append(inputs, chat.Input{Tokens: e.Tokens()})
 		}
 	}
 	switch {
-	case d.err != nil:
+	case d.Err != nil:
 	case n == 0:
-		v.bad("is empty; it needs at least one text.")
+		v.Bad("is empty; it needs at least one text.")
 	case n > MaxInputs:
-		v.bad("holds %d texts; at most %d are allowed.", n, MaxInputs)
+		v.Bad("holds %d texts; at most %d are allowed.", n, MaxInputs)
 	}
 	return inputs
-}
-
-// filled returns a string that must not be empty.
-func (v value) filled() string {
-	s := v.str()
-	if s == "" {
-		v.bad("must not be empty: an empty text has nothing to be told by.")
-	}
-	return s
-}
-
-// tokens reads an array of token ids. There may be as many as bytes in the
-// body, so a path is only made for one at fault.
-func (d *decoder) tokens(v value) []int {
-	if v.absent() || !v.want("an array of tokens", v.is("[")) {
-		return nil
-	}
-	tokens := []int{}
-	for _, raw := range split(v.raw) {
-		id, err := strconv.ParseInt(string(raw), 10, 32)
-		if err != nil || id < 0 {
-			e := value{d: d, in: v.path() + "[" + strconv.Itoa(len(tokens)) + "]", raw: raw}
-			n := e.integer(0, math.MaxInt32)
-			if n == nil {
-				return nil
-			}
-			id = *n
-		}
-		tokens = append(tokens, int(id))
-	}
-	if len(tokens) == 0 {
-		v.bad("is empty; it needs at least one token.")
-	}
-	return tokens
 }
 
 // EncodeEmbed writes the body that asks a server of this protocol for the

@@ -19,23 +19,14 @@ func marshal(v any) ([]byte, error) {
 }
 
 // EncodeRequest writes the body that asks a server of this protocol for the
-// answer to req: as a stream that ends with the usage. What DecodeRequest
+// answer to req: as a stream that ends with the usage, unless it may come as a
+// whole. What DecodeRequest
 // makes of it is req again, but for the ID, which travels in a header.
 func EncodeRequest(req *chat.Request) ([]byte, error) {
 	body := requestBody{
 		Model:             req.Model,
 		Messages:          make([]messageBody, len(req.Messages)),
-		MaxTokens:         req.MaxTokens,
-		Stop:              req.Stop,
-		Temperature:       req.Sampling.Temperature,
-		TopP:              req.Sampling.TopP,
-		TopK:              req.Sampling.TopK,
-		MinP:              req.Sampling.MinP,
-		FrequencyPenalty:  req.Sampling.FrequencyPenalty,
-		PresencePenalty:   req.Sampling.PresencePenalty,
-		samplerBody:       samplerBodyOf(req.Sampling),
-		LogitBias:         req.Sampling.LogitBias,
-		Seed:              req.Sampling.Seed,
+		generation:        generationOf(req),
 		ToolChoice:        req.ToolChoice,
 		ParallelToolCalls: req.ParallelToolCalls,
 		LogProbs:          req.LogProbs,
@@ -43,11 +34,10 @@ func EncodeRequest(req *chat.Request) ([]byte, error) {
 		ReasoningEffort:   req.ReasoningEffort,
 		ThinkingBudget:    req.ThinkingBudget,
 		Continue:          req.Continue,
-		Stream:            true,
-		StreamOptions:     streamOptions{IncludeUsage: true},
+		Stream:            !req.Whole,
 	}
-	if req.N > 1 {
-		body.N = req.N
+	if body.Stream {
+		body.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
 	if req.Continue {
 		body.Generate = new(false) // vLLM refuses to do both
@@ -55,20 +45,17 @@ func EncodeRequest(req *chat.Request) ([]byte, error) {
 	for i, m := range req.Messages {
 		body.Messages[i] = message(m)
 	}
-	for _, t := range req.Tools {
-		body.Tools = append(body.Tools, toolBody{"function", functionBody(t)})
-	}
-	switch f := req.Format; {
-	case f == nil:
-	case f.Type == "grammar":
-		body.Grammar = f.Grammar
-	case f.Type == "json_schema":
-		body.Format = &formatBody{Type: f.Type, Schema: &schemaBody{f.Name, f.Schema, f.Strict}}
-	default:
-		body.Format = &formatBody{Type: f.Type}
-	}
-
+	body.Tools = toolsOf(req.Tools)
+	body.form = formOf(req.Format)
 	return withExtra(body, req.Extra)
+}
+
+func toolsOf(tools []chat.Tool) []toolBody {
+	var bodies []toolBody
+	for _, t := range tools {
+		bodies = append(bodies, toolBody{"function", functionBody(t)})
+	}
+	return bodies
 }
 
 func message(m chat.Message) messageBody {
@@ -102,33 +89,75 @@ func message(m chat.Message) messageBody {
 }
 
 type requestBody struct {
-	Model            string        `json:"model,omitempty"`
-	Messages         []messageBody `json:"messages"`
-	MaxTokens        int           `json:"max_tokens,omitempty"` // every server knows this one
-	Stop             []string      `json:"stop,omitempty"`
-	N                int           `json:"n,omitempty"`
-	Temperature      *float64      `json:"temperature,omitempty"`
-	TopP             *float64      `json:"top_p,omitempty"`
-	TopK             *int          `json:"top_k,omitempty"`
-	MinP             *float64      `json:"min_p,omitempty"`
-	FrequencyPenalty *float64      `json:"frequency_penalty,omitempty"`
-	PresencePenalty  *float64      `json:"presence_penalty,omitempty"`
-	samplerBody
-	LogitBias         map[int]float64 `json:"logit_bias,omitempty"`
-	Seed              *int64          `json:"seed,omitempty"`
+	Model    string        `json:"model,omitempty"`
+	Messages []messageBody `json:"messages"`
+	generation
 	Tools             []toolBody      `json:"tools,omitempty"`
 	ToolChoice        json.RawMessage `json:"tool_choice,omitempty"`
 	ParallelToolCalls *bool           `json:"parallel_tool_calls,omitempty"`
-	Format            *formatBody     `json:"response_format,omitempty"`
-	Grammar           string          `json:"grammar,omitempty"`
-	LogProbs          bool            `json:"logprobs,omitempty"`
-	TopLogProbs       int             `json:"top_logprobs,omitempty"`
-	ReasoningEffort   string          `json:"reasoning_effort,omitempty"`
-	ThinkingBudget    *int            `json:"thinking_budget_tokens,omitempty"`
-	Continue          bool            `json:"continue_final_message,omitempty"`
-	Generate          *bool           `json:"add_generation_prompt,omitempty"`
-	Stream            bool            `json:"stream"`
-	StreamOptions     streamOptions   `json:"stream_options"`
+	form
+	LogProbs        bool           `json:"logprobs,omitempty"`
+	TopLogProbs     int            `json:"top_logprobs,omitempty"`
+	ReasoningEffort string         `json:"reasoning_effort,omitempty"`
+	ThinkingBudget  *int           `json:"thinking_budget_tokens,omitempty"`
+	Continue        bool           `json:"continue_final_message,omitempty"`
+	Generate        *bool          `json:"add_generation_prompt,omitempty"`
+	Stream          bool           `json:"stream"`
+	StreamOptions   *streamOptions `json:"stream_options,omitempty"`
+}
+
+// generation says how an answer is generated, whatever it answers.
+type generation struct {
+	MaxTokens        int      `json:"max_tokens,omitempty"` // every server knows this one
+	Stop             []string `json:"stop,omitempty"`
+	N                int      `json:"n,omitempty"`
+	Temperature      *float64 `json:"temperature,omitempty"`
+	TopP             *float64 `json:"top_p,omitempty"`
+	TopK             *int     `json:"top_k,omitempty"`
+	MinP             *float64 `json:"min_p,omitempty"`
+	FrequencyPenalty *float64 `json:"frequency_penalty,omitempty"`
+	PresencePenalty  *float64 `json:"presence_penalty,omitempty"`
+	samplerBody
+	LogitBias map[int]float64 `json:"logit_bias,omitempty"`
+	Seed      *int64          `json:"seed,omitempty"`
+}
+
+func generationOf(req *chat.Request) generation {
+	g := generation{
+		MaxTokens:        req.MaxTokens,
+		Stop:             req.Stop,
+		Temperature:      req.Sampling.Temperature,
+		TopP:             req.Sampling.TopP,
+		TopK:             req.Sampling.TopK,
+		MinP:             req.Sampling.MinP,
+		FrequencyPenalty: req.Sampling.FrequencyPenalty,
+		PresencePenalty:  req.Sampling.PresencePenalty,
+		samplerBody:      samplerBodyOf(req.Sampling),
+		LogitBias:        req.Sampling.LogitBias,
+		Seed:             req.Sampling.Seed,
+	}
+	if req.N > 1 {
+		g.N = req.N
+	}
+	return g
+}
+
+// form says what bounds the text of an answer.
+type form struct {
+	Format  *formatBody `json:"response_format,omitempty"`
+	Grammar string      `json:"grammar,omitempty"`
+}
+
+func formOf(f *chat.Format) form {
+	switch {
+	case f == nil:
+		return form{}
+	case f.Type == "grammar":
+		return form{Grammar: f.Grammar}
+	case f.Type == "json_schema":
+		return form{Format: &formatBody{Type: f.Type, Schema: &schemaBody{f.Name, f.Schema, f.Strict}}}
+	}
+	return form{Format: &formatBody{Type: f.Type}}
 }
 
 type streamOptions struct {

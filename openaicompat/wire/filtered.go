@@ -10,6 +10,14 @@ import (
 // blocked is the action of what was refused or cut off.
 const blocked = "block"
 
+// stronger returns that of two which says that more was done.
+func stronger(a, b *chat.Filtered) *chat.Filtered {
+	if b != nil && (a == nil || b.Action == blocked || a.Action != blocked && len(b.Rules) > len(a.Rules)) {
+		return b
+	}
+	return a
+}
+
 // FilterHeader is the value of the header that tells what the filter did to a
 // request and to its answer: the strongest action and how many rules, such as
 // "request=mask;rules=2, answer=block;rules=1". It is empty where the filter

@@ -7,7 +7,7 @@ import (
 )
 
 func TestImports(t *testing.T) {
-	deptest.StandardLibraryOnly(t, "bendi/chat")
+	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/openaicompat/body")
 	deptest.Check(t, map[string]string{
 		"net/http": "the codec knows bodies alone; connections belong to its callers",
 	})

@@ -8,61 +8,61 @@ import (
 
 func (d *decoder) messages(v value) []chat.Message {
 	var messages []chat.Message
-	for e := range v.array() {
-		messages = append(messages, d.message(e.object()))
+	for e := range v.Array() {
+		messages = append(messages, d.message(e.Object()))
 	}
 	switch {
-	case d.err != nil || len(messages) > 0:
-	case v.absent():
-		v.bad("is missing; send a JSON object such as %s.", example)
+	case d.Err != nil || len(messages) > 0:
+	case v.Absent():
+		v.Bad("is missing; send a JSON object such as %s.", ChatExample)
 	default:
-		v.bad("is empty; it needs at least one message.")
+		v.Bad("is empty; it needs at least one message.")
 	}
 	return messages
 }
 
 func (d *decoder) message(o object) chat.Message {
-	m := chat.Message{Role: d.role(o.need("role"))}
+	m := chat.Message{Role: d.role(o.Need("role"))}
 	for _, f := range []struct{ key, instead string }{
 		{"audio", "Send the text of the answer in 'content'."},
 		{"function_call", "Use 'tool_calls'."},
 	} {
-		if v := o.take(f.key); !v.absent() {
-			d.fail(chat.Unsupported(v.path(), "%s is not supported. %s", v.name(), f.instead))
+		if v := o.Take(f.key); !v.Absent() {
+			d.Fail(chat.Unsupported(v.Path(), "%s is not supported. %s", v.Name(), f.instead))
 		}
 	}
-	m.Name = o.take("name").str()
-	m.Content = d.content(o.take("content"))
-	if s := o.take("refusal").str(); s != "" {
+	m.Name = o.Take("name").Str()
+	m.Content = d.content(o.Take("content"))
+	if s := o.Take("refusal").Str(); s != "" {
 		m.Content = append(m.Content, chat.Part{Kind: chat.RefusalPart, Text: s})
 	}
 	// The thinking has two names on the wire, and some clients send both.
-	m.Reasoning = o.take("reasoning_content").str()
-	if other := o.take("reasoning").str(); m.Reasoning == "" {
+	m.Reasoning = o.Take("reasoning_content").Str()
+	if other := o.Take("reasoning").Str(); m.Reasoning == "" {
 		m.Reasoning = other
 	}
-	for e := range o.take("tool_calls").array() {
-		c := e.object()
-		d.function(c.take("type"))
-		fn := c.need("function").object()
+	for e := range o.Take("tool_calls").Array() {
+		c := e.Object()
+		d.function(c.Take("type"))
+		fn := c.Need("function").Object()
 		m.ToolCalls = append(m.ToolCalls, chat.ToolCall{
-			ID:        c.take("id").str(),
-			Name:      fn.need("name").str(),
-			Arguments: fn.take("arguments").str(),
+			ID:        c.Take("id").Str(),
+			Name:      fn.Need("name").Str(),
+			Arguments: fn.Take("arguments").Str(),
 		})
 	}
-	m.ToolCallID = o.take("tool_call_id").str()
+	m.ToolCallID = o.Take("tool_call_id").Str()
 	return m
 }
 
 func (d *decoder) role(v value) chat.Role {
-	switch role := chat.Role(v.str()); role {
+	switch role := chat.Role(v.Str()); role {
 	case chat.System, chat.Developer, chat.User, chat.Assistant, chat.ToolRole:
 		return role
 	case "function":
-		d.fail(chat.Unsupported(v.path(), "%s is \"function\", which is no longer supported; use \"tool\" with a 'tool_call_id'.", v.name()))
+		d.Fail(chat.Unsupported(v.Path(), "%s is \"function\", which is no longer supported; use \"tool\" with a 'tool_call_id'.", v.Name()))
 	default:
-		v.bad("must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\", but is %s.", brief(string(role)))
+		v.Bad("must be \"system\", \"developer\", \"user\", \"assistant\" or \"tool\", but is %s.", brief(string(role)))
 	}
 	return ""
 }
@@ -79,40 +79,40 @@ func brief(s string) string {
 // content reads a message's content: a string, or an array of parts.
 func (d *decoder) content(v value) []chat.Part {
 	switch {
-	case v.absent():
+	case v.Absent():
 		return nil
-	case v.is(`"`):
-		return []chat.Part{{Kind: chat.TextPart, Text: v.str()}}
-	case !v.want("a string or an array of parts", v.is("[")):
+	case v.Is(`"`):
+		return []chat.Part{{Kind: chat.TextPart, Text: v.Str()}}
+	case !v.Want("a string or an array of parts", v.Is("[")):
 		return nil
 	}
 	var parts []chat.Part
-	for e := range v.array() {
+	for e := range v.Array() {
 		parts = append(parts, d.part(e))
 	}
 	return parts
 }
 
 func (d *decoder) part(v value) chat.Part {
-	o := v.object()
-	typ := o.need("type")
-	p := chat.Part{Kind: chat.PartKind(typ.str())}
+	o := v.Object()
+	typ := o.Need("type")
+	p := chat.Part{Kind: chat.PartKind(typ.Str())}
 	switch p.Kind {
 	case chat.TextPart:
-		p.Text = o.need("text").str()
+		p.Text = o.Need("text").Str()
 	case chat.RefusalPart:
-		p.Text = o.need("refusal").str()
+		p.Text = o.Need("refusal").Str()
 	case chat.ImagePart:
-		o.need("image_url").object().need("url").str()
-		p.Data = v.text()
+		o.Need("image_url").Object().Need("url").Str()
+		p.Data = v.Text()
 	case chat.AudioPart:
-		o.need("input_audio").object()
-		p.Data = v.text()
+		o.Need("input_audio").Object()
+		p.Data = v.Text()
 	case chat.FilePart:
-		o.need("file").object()
-		p.Data = v.text()
+		o.Need("file").Object()
+		p.Data = v.Text()
 	default:
-		typ.bad("must be \"text\", \"refusal\", \"image_url\", \"input_audio\" or \"file\", but is %s.", brief(string(p.Kind)))
+		typ.Bad("must be \"text\", \"refusal\", \"image_url\", \"input_audio\" or \"file\", but is %s.", brief(string(p.Kind)))
 	}
 	return p
 }

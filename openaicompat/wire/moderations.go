@@ -21,8 +21,8 @@ const ModerationExample = `{"input":"你好"}`
 func DecodeModeration(body []byte) ([]string, error) {
 	var texts []string
 	err := decode(body, ModerationExample, func(d *decoder, o object) {
-		o.take("model").str()
-		texts = d.moderated(o.take("input"))
+		o.Take("model").Str()
+		texts = d.moderated(o.Take("input"))
 	})
 	if err != nil {
 		return nil, err
@@ -32,43 +32,43 @@ func DecodeModeration(body []byte) ([]string, error) {
 
 func (d *decoder) moderated(v value) []string {
 	switch {
-	case v.absent():
-		v.bad("is missing; send a JSON object such as %s.", ModerationExample)
+	case v.Absent():
+		v.Bad("is missing; send a JSON object such as %s.", ModerationExample)
 		return nil
-	case v.is(`"`):
-		return []string{v.str()}
-	case !v.want("a string, an array of strings, or an array of parts", v.is("[")):
+	case v.Is(`"`):
+		return []string{v.Str()}
+	case !v.Want("a string, an array of strings, or an array of parts", v.Is("[")):
 		return nil
 	}
 	var texts []string
 	var parts strings.Builder
 	first, n := byte(0), 0
-	for e := range v.array() {
+	for e := range v.Array() {
 		if n++; n == 1 {
-			first = e.raw[0]
+			first = e.Raw[0]
 		}
 		switch {
 		case n > MaxInputs: // counted alone
-		case !e.want("a string or a part", e.is(`"{`)):
-		case e.raw[0] != first:
-			e.bad("is %s, but the first is not; send texts or parts.", e.typ())
+		case !e.Want("a string or a part", e.Is(`"{`)):
+		case e.Raw[0] != first:
+			e.Bad("is %s, but the first is not; send texts or parts.", e.Typ())
 		case first == '"':
-			texts = append(texts, e.str())
+			texts = append(texts, e.Str())
 		default:
-			o := e.object()
-			typ := o.need("type")
-			if kind := typ.str(); d.err == nil && kind != string(chat.TextPart) {
-				d.fail(chat.Unsupported(typ.path(), "%s must be \"text\"; nothing here can judge anything else.", typ.name()))
+			o := e.Object()
+			typ := o.Need("type")
+			if kind := typ.Str(); d.Err == nil && kind != string(chat.TextPart) {
+				d.Fail(chat.Unsupported(typ.Path(), "%s must be \"text\"; nothing here can judge anything else.", typ.Name()))
 			}
-			parts.WriteString(o.need("text").str())
+			parts.WriteString(o.Need("text").Str())
 		}
 	}
 	switch {
-	case d.err != nil:
+	case d.Err != nil:
 	case n == 0:
-		v.bad("is empty; it needs at least one text.")
+		v.Bad("is empty; it needs at least one text.")
 	case n > MaxInputs:
-		v.bad("holds %d texts; at most %d are allowed.", n, MaxInputs)
+		v.Bad("holds %d texts; at most %d are allowed.", n, MaxInputs)
 	case first == '{':
 		return []string{parts.String()}
 	}

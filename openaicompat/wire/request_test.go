@@ -19,8 +19,8 @@ const secret = "秘密-7c1f"
 func TestRequestsThatAreRefused(t *testing.T) {
 	const hi = `{"messages":[{"role":"user","content":"hi"}],`
 	tests := []struct{ body, param, want string }{
-		{`{}`, "messages", "'messages' is missing; send a JSON object such as " + example + "."},
-		{`{"messages":null}`, "messages", "'messages' is missing; send a JSON object such as " + example + "."},
+		{`{}`, "messages", "'messages' is missing; send a JSON object such as " + ChatExample + "."},
+		{`{"messages":null}`, "messages", "'messages' is missing; send a JSON object such as " + ChatExample + "."},
 		{`{"messages":[]}`, "messages", "'messages' is empty; it needs at least one message."},
 		{`{"messages":"` + secret + `"}`, "messages", "'messages' must be an array, but is a string."},
 		{`{"messages":["` + secret + `"]}`, "messages[0]", "'messages[0]' must be an object, but is a string."},

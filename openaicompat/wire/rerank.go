@@ -19,14 +19,14 @@ func DecodeRerank(body []byte) (*RerankCall, error) {
 	call := &RerankCall{Request: &chat.RerankRequest{}}
 	req := call.Request
 	err := decode(body, RerankExample, func(d *decoder, o object) {
-		req.Model = o.take("model").str()
-		req.Query = o.need("query").filled()
-		req.Documents = d.documents(o.take("documents"))
-		if n := o.take("top_n").integer(1, math.MaxInt32); n != nil {
+		req.Model = o.Take("model").Str()
+		req.Query = o.Need("query").Filled()
+		req.Documents = d.documents(o.Take("documents"))
+		if n := o.Take("top_n").Integer(1, math.MaxInt32); n != nil {
 			req.Top = int(*n)
 		}
-		call.ReturnDocuments = o.take("return_documents").isTrue()
-		req.Extra = o.extra()
+		call.ReturnDocuments = o.Take("return_documents").IsTrue()
+		req.Extra = o.Extra()
 	})
 	if err != nil {
 		return nil, err
@@ -36,27 +36,27 @@ func DecodeRerank(body []byte) (*RerankCall, error) {
 
 // documents reads an array of texts, or of objects with a text.
 func (d *decoder) documents(v value) []string {
-	if v.absent() {
-		v.bad("is missing; send a JSON object such as %s.", RerankExample)
+	if v.Absent() {
+		v.Bad("is missing; send a JSON object such as %s.", RerankExample)
 		return nil
 	}
 	var docs []string
 	n := 0
-	for e := range v.array() {
-		if n++; n > MaxInputs || !e.want("a string or an object with a 'text'", e.is(`"{`)) {
+	for e := range v.Array() {
+		if n++; n > MaxInputs || !e.Want("a string or an object with a 'text'", e.Is(`"{`)) {
 			continue
 		}
-		if e.is("{") {
-			e = e.object().need("text")
+		if e.Is("{") {
+			e = e.Object().Need("text")
 		}
-		docs = append(docs, e.filled())
+		docs = append(docs, e.Filled())
 	}
 	switch {
-	case d.err != nil:
+	case d.Err != nil:
 	case n == 0:
-		v.bad("is empty; it needs at least one text.")
+		v.Bad("is empty; it needs at least one text.")
 	case n > MaxInputs:
-		v.bad("holds %d texts; at most %d are allowed.", n, MaxInputs)
+		v.Bad("holds %d texts; at most %d are allowed.", n, MaxInputs)
 	}
 	return docs
 }

@@ -45,25 +45,25 @@ func (d *decoder) samplers(o object, s *chat.Sampling) {
 		return *x
 	}
 	whole := func(key string, lo, hi int64) *int {
-		if n := o.take(key).integer(lo, hi); n != nil {
+		if n := o.Take(key).Integer(lo, hi); n != nil {
 			return new(int(*n))
 		}
 		return nil
 	}
-	s.TypicalP = o.take("typical_p").number(0, 1)
-	s.TopNSigma = o.take("top_n_sigma").number(-1, 100)
+	s.TypicalP = o.Take("typical_p").Number(0, 1)
+	s.TopNSigma = o.Take("top_n_sigma").Number(-1, 100)
 	if s.TopNSigma != nil && *s.TopNSigma < 0 {
 		s.TopNSigma = nil // llama.cpp's clients write -1 for off
 	}
-	a, b := o.take("repeat_penalty").number(0, 10), o.take("repetition_penalty").number(0, 10)
+	a, b := o.Take("repeat_penalty").Number(0, 10), o.Take("repetition_penalty").Number(0, 10)
 	if s.RepeatPenalty = cmp.Or(a, b); s.RepeatPenalty != nil && *s.RepeatPenalty == 0 {
-		d.fail(chat.BadParam("repeat_penalty", "'repeat_penalty' must be above 0; 1 is off."))
+		d.Fail(chat.BadParam("repeat_penalty", "'repeat_penalty' must be above 0; 1 is off."))
 	}
 	s.PenaltyWindow = whole("repeat_last_n", -1, math.MaxInt32)
 
 	dry := chat.DRY{
-		Multiplier: or(o.take("dry_multiplier").number(0, 100), 0),
-		Base:       or(o.take("dry_base").number(1, 10), dryBase), AllowedLength: dryAllowed, Window: dryWindow,
+		Multiplier: or(o.Take("dry_multiplier").Number(0, 100), 0),
+		Base:       or(o.Take("dry_base").Number(1, 10), dryBase), AllowedLength: dryAllowed, Window: dryWindow,
 	}
 	set(&dry.AllowedLength, whole("dry_allowed_length", 0, math.MaxInt32))
 	set(&dry.Window, whole("dry_penalty_last_n", -1, math.MaxInt32))
@@ -71,24 +71,24 @@ func (d *decoder) samplers(o object, s *chat.Sampling) {
 		s.DRY = &dry
 	}
 	xtc := chat.XTC{
-		Probability: or(o.take("xtc_probability").number(0, 1), 0),
-		Threshold:   or(o.take("xtc_threshold").number(0, 1), xtcThreshold),
+		Probability: or(o.Take("xtc_probability").Number(0, 1), 0),
+		Threshold:   or(o.Take("xtc_threshold").Number(0, 1), xtcThreshold),
 	}
 	if xtc.Probability > 0 {
 		s.XTC = &xtc
 	}
-	version := o.take("mirostat")
+	version := o.Take("mirostat")
 	m := chat.Mirostat{
-		Tau: or(o.take("mirostat_tau").number(0, 100), mirostatTau),
-		Eta: or(o.take("mirostat_eta").number(0, 1), mirostatEta),
+		Tau: or(o.Take("mirostat_tau").Number(0, 100), mirostatTau),
+		Eta: or(o.Take("mirostat_eta").Number(0, 1), mirostatEta),
 	}
-	switch n := version.integer(0, 2); {
+	switch n := version.Integer(0, 2); {
 	case n != nil && *n == 1:
-		d.fail(chat.Unsupported("mirostat", "'mirostat' 1 is not supported; use version 2."))
+		d.Fail(chat.Unsupported("mirostat", "'mirostat' 1 is not supported; use version 2."))
 	case n != nil && *n == 2:
 		s.Mirostat = &m
 	}
-	s.IgnoreEOS = o.take("ignore_eos").isTrue()
+	s.IgnoreEOS = o.Take("ignore_eos").IsTrue()
 }
 
 func set[T any](to *T, from *T) {

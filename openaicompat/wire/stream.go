@@ -3,6 +3,8 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strconv"
 
 	"bendi/chat"
 )
@@ -30,6 +32,7 @@ type Stream struct {
 	found  []*chat.Filtered // by choice: what its next chunk tells of the filter
 	prompt []promptResults  // likewise, of the request
 	aigc   *chat.AIGC       // the mark that the next chunk carries
+	before []byte           // of plain frames, what stands before the number of the choice
 	buf    bytes.Buffer
 	enc    *json.Encoder
 }
@@ -38,7 +41,68 @@ type Stream struct {
 // until the next call.
 func (s *Stream) Frames(ev chat.Event) []byte {
 	s.buf.Reset()
+	if s.isPlain(&ev) {
+		return s.plain(&ev)
+	}
+	return s.frames(ev)
+}
+
+func (s *Stream) frames(ev chat.Event) []byte {
 	s.note(ev)
+	d := deltaOf(&ev)
+	says := ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.ToolCall != nil || len(ev.LogProbs) > 0
+
+	if says || ev.Finish != "" {
+		s.begin(ev.Choice)
+	}
+	if says {
+		s.choice(choiceBody{Index: ev.Choice, Delta: d, LogProbs: logprobsOf(ev.LogProbs)})
+	}
+	if ev.Finish != "" {
+		s.choice(choiceBody{Index: ev.Choice, Finish: &ev.Finish, Stopped: ev.Stopped})
+	}
+	s.aigc = ev.AIGC
+	if ev.Usage != nil && s.IncludeUsage {
+		usage, _ := marshal(usageOf(*ev.Usage)) // integers always marshal
+		s.chunk([]choiceBody{}, usage)
+	} else if ev.AIGC != nil { // not every client takes a chunk without choices that it did not ask for
+		s.choice(choiceBody{Index: ev.Choice})
+	}
+	return s.buf.Bytes()
+}
+
+// isPlain reports whether all that there is to tell is a further piece of a
+// text: that of most events.
+func (s *Stream) isPlain(ev *chat.Event) bool {
+	return (ev.Text == "") != (ev.Reasoning == "") &&
+		ev.Refusal == "" && ev.ToolCall == nil && len(ev.LogProbs) == 0 && ev.Finish == "" && ev.Stopped == "" &&
+		ev.Usage == nil && ev.Filtered == nil && ev.AIGC == nil && s.prompt == nil && s.aigc == nil &&
+		ev.Choice < len(s.begun) && s.begun[ev.Choice] && s.found[ev.Choice] == nil
+}
+
+// plain returns the frame of a plain event. It is what frames would write,
+// without a look at what no such event has.
+func (s *Stream) plain(ev *chat.Event) []byte {
+	if s.before == nil {
+		s.before = fmt.Appendf(nil, `data: {"id":%s,"object":"chat.completion.chunk","created":%d,"model":%s,"choices":[{"index":`,
+			appendQuoted(nil, s.ID), s.Created, appendQuoted(nil, s.Model))
+	}
+	out := append(s.buf.AvailableBuffer(), s.before...)
+	out = strconv.AppendInt(out, int64(ev.Choice), 10)
+	if ev.Text != "" {
+		out = appendQuoted(append(out, `,"delta":{"content":`...), ev.Text)
+	} else {
+		out = appendQuoted(append(out, `,"delta":{"reasoning_content":`...), ev.Reasoning)
+	}
+	out = append(out, `},"logprobs":null,"finish_reason":null}]`...)
+	if s.IncludeUsage {
+		out = append(out, `,"usage":null`...)
+	}
+	s.buf.Write(append(out, "}\n\n"...))
+	return s.buf.Bytes()
+}
+
+func deltaOf(ev *chat.Event) deltaBody {
 	d := deltaBody{Reasoning: ev.Reasoning, Refusal: ev.Refusal}
 	if ev.Text != "" {
 		d.Content = &ev.Text
@@ -51,25 +115,7 @@ func (s *Stream) Frames(ev chat.Event) []byte {
 		}
 		d.ToolCalls = []callDelta{call}
 	}
-	says := ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.ToolCall != nil || len(ev.LogProbs) > 0
-
-	if says || ev.Finish != "" {
-		s.begin(ev.Choice)
-	}
-	if says {
-		s.choice(choiceBody{Index: ev.Choice, Delta: d, LogProbs: logprobsOf(ev.LogProbs)})
-	}
-	if ev.Finish != "" {
-		s.choice(choiceBody{Index: ev.Choice, Finish: &ev.Finish})
-	}
-	s.aigc = ev.AIGC
-	if ev.Usage != nil && s.IncludeUsage {
-		usage, _ := marshal(usageOf(*ev.Usage)) // integers always marshal
-		s.chunk([]choiceBody{}, usage)
-	} else if ev.AIGC != nil { // not every client takes a chunk without choices that it did not ask for
-		s.choice(choiceBody{Index: ev.Choice})
-	}
-	return s.buf.Bytes()
+	return d
 }
 
 // note keeps what the next chunk tells of the filter.
@@ -152,6 +198,7 @@ type choiceBody struct {
 	Delta    deltaBody     `json:"delta"`
 	LogProbs *logprobsBody `json:"logprobs"`
 	Finish   *chat.Finish  `json:"finish_reason"`
+	Stopped  string        `json:"stop_reason,omitempty"` // as vLLM tells it
 	Results  filterResults `json:"content_filter_results,omitempty"`
 }
 
@@ -179,6 +226,8 @@ type usageBody struct {
 	Total         int               `json:"total_tokens"`
 	PromptDetails promptDetails     `json:"prompt_tokens_details"`
 	Details       completionDetails `json:"completion_tokens_details"`
+
+	unknown bool // what was read makes no sense
 }
 
 type promptDetails struct {
@@ -187,6 +236,15 @@ type promptDetails struct {
 
 type completionDetails struct {
 	Reasoning int `json:"reasoning_tokens"`
+}
+
+func (u usageBody) usage() *chat.Usage {
+	return &chat.Usage{
+		PromptTokens:     u.Prompt,
+		CachedTokens:     u.PromptDetails.Cached,
+		CompletionTokens: u.Completion,
+		ReasoningTokens:  u.Details.Reasoning,
+	}
 }
 
 func usageOf(u chat.Usage) usageBody {

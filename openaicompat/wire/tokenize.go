@@ -20,11 +20,16 @@ func DecodeTokenize(body []byte) (*TokenizeCall, error) {
 	call := &TokenizeCall{Request: &chat.TokenizeRequest{}}
 	req := call.Request
 	err := decode(body, TokenizeExample, func(d *decoder, o object) {
-		req.Model = o.take("model").str()
-		req.Text = o.need("content").str()
-		req.AddSpecial = o.take("add_special").isTrue()
-		req.ParseSpecial = o.take("parse_special").isTrue()
-		call.Pieces = o.take("with_pieces").isTrue()
+		req.Model = o.Take("model").Str()
+		if messages := o.Take("messages"); !messages.Absent() {
+			req.Chat = d.counted(o, messages)
+			call.Pieces = o.Take("with_pieces").IsTrue()
+			return
+		}
+		req.Text = o.Need("content").Str()
+		req.AddSpecial = o.Take("add_special").IsTrue()
+		req.ParseSpecial = o.Take("parse_special").IsTrue()
+		call.Pieces = o.Take("with_pieces").IsTrue()
 	})
 	if err != nil {
 		return nil, err
@@ -32,9 +37,36 @@ func DecodeTokenize(body []byte) (*TokenizeCall, error) {
 	return call, nil
 }
 
+// counted reads a chat of which the tokens are wanted, in the shape of vLLM.
+func (d *decoder) counted(o object, messages value) *chat.Request {
+	if v := o.Take("content"); !v.Absent() {
+		v.Bad("cannot be combined with 'messages'; send one of them.")
+	}
+	req := &chat.Request{N: 1, Messages: d.messages(messages)}
+	req.Tools = d.tools(o.Take("tools"))
+	req.ToolChoice = d.toolChoice(o.Take("tool_choice"), req.Tools)
+	req.ReasoningEffort = o.Take("reasoning_effort").Str()
+	req.ThinkingBudget = d.budget(o.Take("thinking_budget_tokens"))
+	req.Continue = d.goOn(o, req.Messages)
+	req.Extra = o.Extra()
+	delete(req.Extra, "with_pieces")
+	delete(req.Extra, "add_generation_prompt") // it always is, unless the last message is gone on with
+	return req
+}
+
 // EncodeTokenize writes the body that asks a server of this protocol for the
 // tokens of a text, with their pieces.
 func EncodeTokenize(req *chat.TokenizeRequest) ([]byte, error) {
+	if c := req.Chat; c != nil {
+		body := countedBody{
+			Model: req.Model, Messages: make([]messageBody, len(c.Messages)), Tools: toolsOf(c.Tools), ToolChoice: c.ToolChoice,
+			ReasoningEffort: c.ReasoningEffort, ThinkingBudget: c.ThinkingBudget, Continue: c.Continue, Generate: !c.Continue,
+		}
+		for i, m := range c.Messages {
+			body.Messages[i] = message(m)
+		}
+		return withExtra(body, c.Extra)
+	}
 	return marshal(struct {
 		Model        string `json:"model,omitempty"`
 		Content      string `json:"content"`
@@ -42,6 +74,17 @@ func EncodeTokenize(req *chat.TokenizeRequest) ([]byte, error) {
 		ParseSpecial bool   `json:"parse_special"` // llama.cpp's server takes true for granted
 		Pieces       bool   `json:"with_pieces"`
 	}{req.Model, req.Text, req.AddSpecial, req.ParseSpecial, true})
+}
+
+type countedBody struct {
+	Model           string          `json:"model,omitempty"`
+	Messages        []messageBody   `json:"messages"`
+	Tools           []toolBody      `json:"tools,omitempty"`
+	ToolChoice      json.RawMessage `json:"tool_choice,omitempty"`
+	ReasoningEffort string          `json:"reasoning_effort,omitempty"`
+	ThinkingBudget  *int            `json:"thinking_budget_tokens,omitempty"`
+	Continue        bool            `json:"continue_final_message,omitempty"`
+	Generate        bool            `json:"add_generation_prompt"`
 }
 
 type pieceBody struct {
@@ -125,9 +168,9 @@ func DecodeTokens(body []byte) ([]chat.Token, error) {
 func DecodeDetokenize(body []byte) (*chat.DetokenizeRequest, error) {
 	req := &chat.DetokenizeRequest{}
 	err := decode(body, DetokenizeExample, func(d *decoder, o object) {
-		req.Model = o.take("model").str()
-		req.Tokens = d.tokens(o.need("tokens"))
-		req.Special = o.take("special").isTrue()
+		req.Model = o.Take("model").Str()
+		req.Tokens = o.Need("tokens").Tokens()
+		req.Special = o.Take("special").IsTrue()
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@
 
 import assert from 'node:assert/strict';
 import process from 'node:process';
+import { run } from './run.mjs';
 
 const [baseURL, library = 'openai'] = process.argv.slice(2);
 if (!baseURL) {
@@ -196,6 +197,24 @@ const checks = {
     assert.equal(err.type, 'invalid_request_error');
   },
 
+  async 'completions.create'() {
+    const asked = { model, prompt: ['你好', '再见'], max_tokens: 8, n: 2, echo: true };
+    const whole = await client.completions.create(asked);
+    assert.equal(whole.object, 'text_completion');
+    assert.match(whole.id, /^cmpl-/);
+    assert.deepEqual(whole.choices.map((c) => c.index), [0, 1, 2, 3]);
+    assert.ok(whole.choices.every((c, i) => c.text.startsWith(asked.prompt[i >> 1])), JSON.stringify(whole.choices));
+    counted(whole.usage);
+    const texts = ['', '', '', ''];
+    const stream = await client.completions.create({ ...asked, stream: true });
+    for await (const chunk of stream) for (const c of chunk.choices) texts[c.index] += c.text;
+    assert.ok(texts.every((text, i) => text.startsWith(asked.prompt[i >> 1])), texts.join('|'));
+    const [{ logprobs }] = (await client.completions.create({ model, prompt: '你好', max_tokens: 2, logprobs: 2 })).choices;
+    assert.equal(logprobs.tokens.length, 2);
+    assert.equal(Object.keys(logprobs.top_logprobs[0]).length, 2);
+    assert.ok((await failureOf(client.completions.create({ model, prompt: '诈骗话术' }))) instanceof BadRequestError);
+  },
+
   async 'abort'() {
     const long = { ...question, max_tokens: 1024 };
     const controller = new AbortController();
@@ -213,12 +232,4 @@ const checks = {
   },
 };
 
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await check();
-    console.log(`ok ${name}`);
-  } catch (err) {
-    console.log(`FAILED ${name}: ${err.stack}`);
-    process.exitCode = 1;
-  }
-}
+await run(checks);

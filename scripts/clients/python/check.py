@@ -130,6 +130,21 @@ class Checks:
         err = _failure(openai.BadRequestError, lambda: self._client.chat.completions.create(**self._question, temperature=9, stream=True))
         assert (err.param, err.type) == ("temperature", "invalid_request_error"), err
 
+    def completions(self):
+        asked = {"model": self._model, "prompt": ["你好", "再见"], "max_tokens": 8, "n": 2, "echo": True}
+        whole = self._client.completions.create(**asked)
+        assert whole.object == "text_completion" and whole.id.startswith("cmpl-"), whole
+        assert [c.index for c in whole.choices] == [0, 1, 2, 3], whole
+        assert all(c.text.startswith(asked["prompt"][c.index // 2]) for c in whole.choices), whole
+        _counted(whole.usage)
+        texts = [""] * 4
+        for chunk in self._client.completions.create(**asked, stream=True):
+            for c in chunk.choices:
+                texts[c.index] += c.text
+        assert all(text.startswith(asked["prompt"][i // 2]) for i, text in enumerate(texts)), texts
+        logs = self._client.completions.create(model=self._model, prompt="你好", max_tokens=2, logprobs=2).choices[0].logprobs
+        assert len(logs.tokens) == 2 and len(logs.top_logprobs[0]) == 2, logs
+
     def leaving_a_stream(self):
         with self._client.chat.completions.create(**self._question | {"max_tokens": 1024}, stream=True) as stream:
             next(iter(stream))

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"log/slog"
+
+	"bendi/experiment"
+	"bendi/filter"
+	"bendi/metrics"
+	"bendi/models"
+	"bendi/models/fit"
+)
+
+// A ground is what lasts while configurations come and go: what all requests
+// go through, what is counted and remembered, and what one [house] leaves to
+// the next. What is opened for it is opened once, here.
+type ground struct {
+	home models.Home
+	log  *slog.Logger
+	gate *gate
+
+	rooms *residence // of the models in memory
+	crew  *crew      // the workers
+	about *relations // the backends
+
+	measured *metrics.Gateway
+	findings *findings
+	lab      *experiment.Lab
+	secret   []byte // of the hashes in findings
+}
+
+// newGround returns what the houses of a program stand on.
+func newGround(home models.Home, log *slog.Logger) *ground {
+	g := &ground{home: home, log: log, gate: newGate(), secret: filterSecret()}
+	g.rooms = newResidence(fit.Look, log)
+	g.crew = newCrew()
+	g.measured = metrics.NewGateway(version(), nil)
+	g.findings = newFindings(log, g.measured.Filter)
+	g.lab = experiment.New(experiment.Options{Log: log, Observer: g.measured.Experiments})
+	g.measured.Experiments.Read(g.lab.Experiments)
+	g.about = newRelations(g.secret, func(backend string) func(filter.Finding) { return g.findings.observe("backend " + backend) })
+	g.about.start = g.startProcess
+	return g
+}
+
+// close ends what the houses have left.
+func (g *ground) close() {
+	g.findings.close()
+	if err := g.lab.Close(); err != nil {
+		g.log.Error("experiment: closing the files", "err", err)
+	}
+}

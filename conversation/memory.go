@@ -1,0 +1,207 @@
+package conversation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Memory keeps conversations in a [Store]. It may be used concurrently.
+type Memory struct {
+	Options
+	store *steady
+	queue queue
+}
+
+// New returns a Memory. Closing it closes the store.
+func New(o Options) *Memory {
+	o.TTL = cmp.Or(o.TTL, time.Hour)
+	o.Down = cmp.Or(o.Down, Fail)
+	o.Limit = cmp.Or(o.Limit, 50*time.Millisecond)
+	o.Busy = cmp.Or(o.Busy, Wait)
+	o.Patience = cmp.Or(o.Patience, 30*time.Second)
+	o.MaxSize = cmp.Or(o.MaxSize, 4<<20)
+	o.Trim = cmp.Or(o.Trim, TrimError)
+	o.Log = cmp.Or(o.Log, quiet)
+	if o.Observe == nil {
+		o.Observe = nobody{}
+	}
+	return &Memory{Options: o, store: &steady{Store: o.Store, observe: o.Observe}}
+}
+
+// Close closes the store.
+func (m *Memory) Close() error { return m.Store.Close() }
+
+// Unreachable returns why the store is left alone at the moment, or nil.
+func (m *Memory) Unreachable() error { return m.store.down() }
+
+// load reads a session, renewed where a ttl is given.
+func (m *Memory) load(ctx context.Context, key Key, limit, ttl time.Duration) (*Session, error) {
+	var v Value
+	err := m.store.call(ctx, "load", limit, func(ctx context.Context) (err error) {
+		v, err = m.Store.Load(ctx, key, ttl)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.read(key, v)
+	if err != nil {
+		return nil, &storeError{err} // of this session, and no reason to leave the store alone
+	}
+	return s, nil
+}
+
+// read makes a session of what is stored.
+func (m *Memory) read(key Key, v Value) (*Session, error) {
+	text, err := m.Sealer.open(key, v.Version, v.Data)
+	if err != nil {
+		return nil, err
+	}
+	s, err := decode(key, v.Version, text)
+	if err == nil {
+		s.size = len(v.Data)
+	}
+	return s, err
+}
+
+// save stores a session in place of the version that was read. One that is too
+// large loses its oldest turns, where it may.
+func (m *Memory) save(ctx context.Context, s *Session, was uint64, shrink bool) error {
+	version := newVersion()
+	text, err := encode(s, version)
+	if err != nil {
+		return err
+	}
+	for shrink && len(text) > m.MaxSize && len(s.Turns) > 1 {
+		s.drop(max(1, len(s.Turns)/8))
+		if text, err = encode(s, version); err != nil {
+			return err
+		}
+	}
+	v := Value{version, m.Sealer.seal(s.Key, version, text)}
+	return m.store.call(ctx, "save", m.Limit, func(ctx context.Context) error {
+		return m.Store.Save(ctx, s.Key, was, v, m.TTL)
+	})
+}
+
+// drop forgets the first turns. What stands before the conversation stays.
+func (s *Session) drop(n int) {
+	system := s.system()
+	messages := 0
+	for i := range n {
+		messages += len(s.Turns[i].Input) + len(s.Turns[i].Output)
+	}
+	s.Turns = slices.Clone(s.Turns[n:])
+	if s.system() == nil {
+		s.Turns[0].System = system
+	}
+	s.Turns[0].Parent = ""
+	if s.Summary != nil {
+		if s.Summary.Messages < messages {
+			s.Summary = nil
+		} else {
+			s.Summary = &Summary{s.Summary.Messages - messages, s.Summary.Text}
+		}
+	}
+}
+
+// Session returns a session of an owner, or [ErrNotFound]. That does not renew
+// it.
+func (m *Memory) Session(ctx context.Context, key Key) (*Session, error) {
+	s, err := m.load(ctx, key, m.patient(), 0)
+	return s, told(err)
+}
+
+// List returns sessions of an owner, those used last first, and what to give as
+// after for more; empty: there are none.
+func (m *Memory) List(ctx context.Context, owner Owner, after string, limit int) (heads []Head, next string, err error) {
+	err = m.store.call(ctx, "list", m.patient(), func(ctx context.Context) (err error) {
+		heads, next, err = m.Store.List(ctx, owner, after, limit)
+		return err
+	})
+	return heads, next, told(err)
+}
+
+// Delete forgets a session, and reports whether there was one. A turn of it
+// that is being answered is not stored.
+func (m *Memory) Delete(ctx context.Context, key Key) (was bool, err error) {
+	err = m.store.call(ctx, "delete", m.patient(), func(ctx context.Context) (err error) {
+		was, err = m.Store.Delete(ctx, key)
+		return err
+	})
+	return was, told(err)
+}
+
+// DeleteAll forgets all sessions of an owner, and returns how many those were.
+func (m *Memory) DeleteAll(ctx context.Context, owner Owner) (n int, err error) {
+	err = m.store.call(ctx, "delete", time.Minute, func(ctx context.Context) (err error) {
+		n, err = m.Store.DeleteAll(ctx, owner)
+		return err
+	})
+	return n, told(err)
+}
+
+// patient is the limit of calls that no answer waits for.
+func (m *Memory) patient() time.Duration { return max(m.Limit, 10*time.Second) }
+
+// told makes an error of the store one that a client may see.
+func told(err error) error {
+	if e, ok := errors.AsType[*storeError](err); ok {
+		return unavailable(e)
+	}
+	return err
+}
+
+// Reseal stores every session again that is not sealed by the first key, and
+// returns how many those were and of how many. One that is being answered is
+// left to its turn, which does the same.
+func (m *Memory) Reseal(ctx context.Context) (resealed, all int, err error) {
+	for key, err := range m.Store.All(ctx) {
+		if err != nil {
+			return resealed, all, err
+		}
+		all++
+		done, err := m.reseal(ctx, key)
+		if err != nil {
+			return resealed, all, fmt.Errorf("after %d sessions: %w", all-1, err)
+		}
+		if done {
+			resealed++
+		}
+	}
+	return resealed, all, nil
+}
+
+func (m *Memory) reseal(ctx context.Context, key Key) (bool, error) {
+	v, err := m.Store.Load(ctx, key, 0)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case m.Sealer.current(v.Data):
+		return false, nil
+	}
+	s, err := m.read(key, v)
+	if err != nil {
+		return false, err
+	}
+	rest := m.TTL - time.Since(s.Used)
+	if rest <= 0 {
+		rest = m.TTL / 2
+	}
+	version := newVersion()
+	text, err := encode(s, version)
+	if err != nil {
+		return false, err
+	}
+	err = m.Store.Save(ctx, key, v.Version, Value{version, m.Sealer.seal(key, version, text)}, rest)
+	if errors.Is(err, ErrConflict) {
+		return false, nil // a turn was faster
+	}
+	return err == nil, err
+}

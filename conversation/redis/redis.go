@@ -1,0 +1,375 @@
+// Package redis keeps sessions in Redis, where several gateways share them: a
+// single server, one behind Sentinel, or a Cluster.
+//
+// A session is one value, which is written together with its time to live, and
+// only in place of the version that its writer has read. Beside it, each owner
+// has an index of its sessions. Key, lease and value of a session are in one
+// slot of a Cluster; an index may be in another, and is written first, so that
+// no session is missing in it.
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"bendi/conversation"
+)
+
+// A Mode says how the servers work together.
+type Mode string
+
+const (
+	Single   Mode = "single"
+	Sentinel Mode = "sentinel"
+	Cluster  Mode = "cluster"
+)
+
+// Options say where Redis is.
+type Options struct {
+	Mode      Mode     // empty: Single
+	Addresses []string // host:port; of Sentinels, or of some nodes of a Cluster
+	Master    string   // name of the master that Sentinels watch
+	Username  string
+	Password  string
+
+	SentinelUsername string
+	SentinelPassword string
+
+	DB      int           // of a single server or behind Sentinel
+	TLS     *tls.Config   // nil: none
+	Prefix  string        // of all keys; empty: "bendi"
+	Timeout time.Duration // of each try; 0: 50 ms
+}
+
+// Quiet has the client's library, which every Store shares, log nothing. What
+// goes wrong is in the errors of calls.
+func Quiet() { redis.SetLogger(silence{}) }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+// A Store is a [conversation.Store] in Redis. It connects when it is used.
+type Store struct {
+	client redis.UniversalClient
+	prefix string
+}
+
+var (
+	_ conversation.Store  = (*Store)(nil)
+	_ conversation.Leaser = (*Store)(nil)
+)
+
+// Open returns a Store. That it can be reached shows in its first call.
+func Open(o Options) *Store {
+	if o.Timeout == 0 {
+		o.Timeout = 50 * time.Millisecond
+	}
+	if o.Prefix == "" {
+		o.Prefix = "bendi"
+	}
+	u := &redis.UniversalOptions{
+		Addrs: o.Addresses, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLS,
+		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
+		IsClusterMode:         o.Mode == Cluster,
+		ContextTimeoutEnabled: true,
+		DisableIdentity:       true, // a reply to it that comes late would be taken for another's
+		MaxRetries:            1,
+		MinRetryBackoff:       time.Millisecond,
+		MaxRetryBackoff:       4 * time.Millisecond,
+		DialTimeout:           o.Timeout * 4, // it goes on when the call has ended, for the next
+		ReadTimeout:           o.Timeout,
+		WriteTimeout:          o.Timeout,
+		PoolTimeout:           o.Timeout,
+	}
+	if o.Mode == Sentinel {
+		u.MasterName = o.Master
+	}
+	return &Store{client: redis.NewUniversalClient(u), prefix: o.Prefix}
+}
+
+// value returns the key of a session. What is in braces decides the slot; no
+// owner and no id has a brace.
+func (s *Store) value(key conversation.Key) string {
+	return s.prefix + ":s:{" + string(key.Owner) + "|" + key.ID + "}"
+}
+
+func (s *Store) lease(key conversation.Key) string { return s.value(key) + ":lease" }
+
+func (s *Store) index(owner conversation.Owner) string {
+	return s.prefix + ":o:{" + string(owner) + "}"
+}
+
+// What is stored is the version in 16 hexadecimal digits, and the data.
+const versionSize = 16
+
+func pack(v conversation.Value) string {
+	return fmt.Sprintf("%016x", v.Version) + string(v.Data)
+}
+
+func unpack(text string) (conversation.Value, error) {
+	if len(text) < versionSize {
+		return conversation.Value{}, fmt.Errorf("a stored session of %d bytes is damaged: it ends in its version", len(text))
+	}
+	version, err := strconv.ParseUint(text[:versionSize], 16, 64)
+	if err != nil {
+		return conversation.Value{}, fmt.Errorf("a stored session of %d bytes is damaged: its version is no number", len(text))
+	}
+	return conversation.Value{Version: version, Data: []byte(text[versionSize:])}, nil
+}
+
+// Load returns what is stored of a session.
+func (s *Store) Load(ctx context.Context, key conversation.Key, ttl time.Duration) (conversation.Value, error) {
+	if ttl <= 0 {
+		return read(s.client.Get(ctx, s.value(key)))
+	}
+	var got *redis.StringCmd
+	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		got = p.GetEx(ctx, s.value(key), ttl)
+		p.PExpire(ctx, s.index(key.Owner), 2*ttl)
+		return nil
+	})
+	if got.Err() == nil && err != nil {
+		return conversation.Value{}, err
+	}
+	return read(got)
+}
+
+func read(got *redis.StringCmd) (conversation.Value, error) {
+	text, err := got.Result()
+	if errors.Is(err, redis.Nil) {
+		return conversation.Value{}, conversation.ErrNotFound
+	}
+	if err != nil {
+		return conversation.Value{}, err
+	}
+	return unpack(text)
+}
+
+// saveScript writes ARGV[3] for ARGV[4] ms where the version is ARGV[1], or
+// ARGV[2] already: then its first reply was lost.
+var saveScript = redis.NewScript(`
+local is = redis.call('GETRANGE', KEYS[1], 0, 15)
+if is == '' then is = '0000000000000000' end
+if is ~= ARGV[1] and is ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+return 1`)
+
+// indexScript notes in an index that ARGV[1] is used at ARGV[2], and keeps the
+// index for at least ARGV[3] ms.
+var indexScript = redis.NewScript(`
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1`)
+
+// pruneScript takes ARGV[1] out of an index where it was noted at ARGV[2] and
+// not since.
+var pruneScript = redis.NewScript(`
+local is = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if is and tonumber(is) == tonumber(ARGV[2]) then return redis.call('ZREM', KEYS[1], ARGV[1]) end
+return 0`)
+
+// Save stores a session.
+func (s *Store) Save(ctx context.Context, key conversation.Key, was uint64, v conversation.Value, ttl time.Duration) error {
+	now := time.Now().UnixMilli()
+	if err := indexScript.Run(ctx, s.client, []string{s.index(key.Owner)}, key.ID, now, (2 * ttl).Milliseconds()).Err(); err != nil {
+		return err
+	}
+	done, err := saveScript.Run(ctx, s.client, []string{s.value(key)},
+		fmt.Sprintf("%016x", was), fmt.Sprintf("%016x", v.Version), pack(v), ttl.Milliseconds()).Int()
+	if err == nil && done == 0 {
+		return conversation.ErrConflict
+	}
+	return err
+}
+
+// Delete forgets a session.
+func (s *Store) Delete(ctx context.Context, key conversation.Key) (bool, error) {
+	n, err := s.client.Del(ctx, s.value(key)).Result()
+	if err != nil {
+		return false, err
+	}
+	return n > 0, s.client.ZRem(ctx, s.index(key.Owner), key.ID).Err()
+}
+
+// DeleteAll deletes all sessions of an owner.
+func (s *Store) DeleteAll(ctx context.Context, owner conversation.Owner) (int, error) {
+	all := 0
+	for {
+		ids, err := s.client.ZRange(ctx, s.index(owner), 0, 499).Result()
+		if err != nil || len(ids) == 0 {
+			return all, err
+		}
+		dels := make([]*redis.IntCmd, len(ids))
+		_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, id := range ids {
+				dels[i] = p.Del(ctx, s.value(conversation.Key{Owner: owner, ID: id}))
+			}
+			return nil
+		})
+		if err != nil {
+			return all, err
+		}
+		members := make([]any, len(ids))
+		for i, id := range ids {
+			all += int(dels[i].Val())
+			members[i] = id
+		}
+		if err := s.client.ZRem(ctx, s.index(owner), members...).Err(); err != nil {
+			return all, err
+		}
+	}
+}
+
+// settled is how long after its note in the index a session is written at the
+// latest.
+const settled = time.Minute
+
+// List returns sessions of an owner, those used last first.
+func (s *Store) List(ctx context.Context, owner conversation.Owner, after string, limit int) ([]conversation.Head, string, error) {
+	skip := 0
+	if after != "" {
+		n, err := strconv.Atoi(after)
+		if err != nil || n < 0 {
+			return nil, "", fmt.Errorf("%q is not where a list of sessions goes on", after)
+		}
+		skip = n
+	}
+	var heads []conversation.Head
+	for {
+		members, err := s.client.ZRevRangeWithScores(ctx, s.index(owner), int64(skip), int64(skip+limit)).Result()
+		if err != nil || len(members) == 0 {
+			return heads, "", err
+		}
+		found, err := s.heads(ctx, owner, members)
+		if err != nil {
+			return nil, "", err
+		}
+		for i, h := range found {
+			if len(heads) == limit {
+				return heads, strconv.Itoa(skip), nil
+			}
+			if h.Bytes > 0 {
+				heads = append(heads, h)
+				skip++
+				continue
+			}
+			gone := int64(0)
+			if time.Since(h.Used) > settled {
+				if gone, err = pruneScript.Run(ctx, s.client, []string{s.index(owner)}, members[i].Member, int64(members[i].Score)).Int64(); err != nil {
+					return nil, "", err
+				}
+			}
+			skip += 1 - int(gone)
+		}
+	}
+}
+
+// heads returns what is known of sessions. One without bytes is not there.
+func (s *Store) heads(ctx context.Context, owner conversation.Owner, members []redis.Z) ([]conversation.Head, error) {
+	heads := make([]conversation.Head, len(members))
+	sizes, rests := make([]*redis.IntCmd, len(members)), make([]*redis.DurationCmd, len(members))
+	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, m := range members {
+			key := s.value(conversation.Key{Owner: owner, ID: m.Member.(string)})
+			sizes[i], rests[i] = p.StrLen(ctx, key), p.PTTL(ctx, key)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range members {
+		heads[i] = conversation.Head{
+			ID: m.Member.(string), Used: time.UnixMilli(int64(m.Score)),
+			Bytes: max(0, int(sizes[i].Val())-versionSize), Expires: time.Now().Add(max(0, rests[i].Val())),
+		}
+	}
+	return heads, nil
+}
+
+// All yields the keys of all sessions.
+func (s *Store) All(ctx context.Context) iter.Seq2[conversation.Key, error] {
+	return func(yield func(conversation.Key, error) bool) {
+		if c, ok := s.client.(*redis.ClusterClient); ok {
+			// Masters are asked at once, and told of one after the other.
+			var mu sync.Mutex
+			var keys []conversation.Key
+			err := c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+				return s.scan(ctx, node, func(key conversation.Key) bool {
+					mu.Lock()
+					defer mu.Unlock()
+					keys = append(keys, key)
+					return true
+				})
+			})
+			for _, key := range keys {
+				if !yield(key, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(conversation.Key{}, err)
+			}
+			return
+		}
+		left := false
+		err := s.scan(ctx, s.client, func(key conversation.Key) bool {
+			left = !yield(key, nil)
+			return !left
+		})
+		if err != nil && !left {
+			yield(conversation.Key{}, err)
+		}
+	}
+}
+
+func (s *Store) scan(ctx context.Context, node redis.Cmdable, tell func(conversation.Key) bool) error {
+	begin := s.prefix + ":s:{"
+	it := node.Scan(ctx, 0, begin+"*}", 500).Iterator()
+	for it.Next(ctx) {
+		name := strings.TrimSuffix(strings.TrimPrefix(it.Val(), begin), "}")
+		owner, id, ok := strings.Cut(name, "|")
+		if ok && !tell(conversation.Key{Owner: conversation.Owner(owner), ID: id}) {
+			return nil
+		}
+	}
+	return it.Err()
+}
+
+// leaseScript takes or renews a lease for ARGV[2] ms.
+var leaseScript = redis.NewScript(`
+local is = redis.call('GET', KEYS[1])
+if is and is ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`)
+
+var releaseScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`)
+
+// Lease takes or renews the lease of a session.
+func (s *Store) Lease(ctx context.Context, key conversation.Key, token string, ttl time.Duration) (bool, error) {
+	n, err := leaseScript.Run(ctx, s.client, []string{s.lease(key)}, token, ttl.Milliseconds()).Int()
+	return n == 1, err
+}
+
+// Release ends the lease of a session.
+func (s *Store) Release(ctx context.Context, key conversation.Key, token string) error {
+	return releaseScript.Run(ctx, s.client, []string{s.lease(key)}, token).Err()
+}
+
+// Ping asks whether Redis can be reached.
+func (s *Store) Ping(ctx context.Context) error { return s.client.Ping(ctx).Err() }
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.client.Close() }

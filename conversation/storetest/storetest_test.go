@@ -1,0 +1,12 @@
+package storetest_test
+
+import (
+	"testing"
+
+	"bendi/conversation"
+	"bendi/conversation/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(*testing.T) conversation.Store { return new(storetest.Store) })
+}

@@ -1,0 +1,269 @@
+package conversation
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"bendi/chat"
+)
+
+// A turn is one that is being answered.
+//
+//	new      --recall-->  open      (the session is the turn's)
+//	new      --recall-->  stateless (the store is down, and that is allowed)
+//	open     --store-->   stored
+//	any      --end-->     over      (the session is free)
+type turn struct {
+	memory *Memory
+	route  *remembered
+	key    Key
+
+	leave     func() // lets the next turn in; nil: none has been entered
+	session   *Session
+	merged    merged
+	cuts      []int         // where the conversation may be cut
+	at        int           // where it is, of those
+	tries     int           // times that a model has found it too long
+	request   *chat.Request // as it came through the filter; nil: it did not come
+	summary   *Summary      // of the session from this turn on
+	told      chat.Memory
+	stateless bool
+	stored    bool
+}
+
+// turnKey is that of the turn in the context of a request.
+type turnKey struct{}
+
+func turnOf(ctx context.Context) *turn {
+	t, _ := ctx.Value(turnKey{}).(*turn)
+	return t
+}
+
+// recall enters the session and reads it. Where the store is down and that is
+// allowed, the turn becomes stateless.
+func (t *turn) recall(ctx context.Context, req *chat.Request) error {
+	m := t.memory
+	t.request = req
+	begin := time.Now()
+	leave, err := m.enter(ctx, t.key)
+	if err == nil {
+		t.leave = leave
+		t.session, err = m.load(ctx, t.key, max(m.Limit-time.Since(begin), m.Limit/4), m.TTL)
+	}
+	var failed *storeError
+	switch {
+	case errors.Is(err, ErrNotFound):
+		t.session = &Session{Key: t.key, Created: time.Now()}
+	case errors.As(err, &failed) && m.Down == Stateless:
+		t.stateless, t.told.Stateless = true, true
+		m.Observe.Turn("stateless")
+		m.Log.WarnContext(ctx, "sessions: answered without memory", "request", req.ID, "err", err)
+		return nil
+	case errors.As(err, &failed):
+		m.Observe.Turn("failed")
+		return unavailable(err)
+	case err != nil:
+		return err
+	case t.session.size > m.MaxSize && t.route.trim() == TrimError:
+		return &chat.Error{Kind: chat.Invalid, Code: CodeTooLarge, Param: "session_id",
+			Msg: fmt.Sprintf("The session has grown to %d bytes, and at most %d are kept. Delete it or begin another, or have the operator set sessions.trim to oldest or summary.", t.session.size, m.MaxSize)}
+	}
+	t.merged = merge(t.session, req.Messages)
+	if t.summary = t.session.Summary; t.summary != nil && t.summary.Messages > t.kept() {
+		t.summary = nil // what it stands for is dropped
+	}
+	return nil
+}
+
+// kept returns how many messages of the conversation are history.
+func (t *turn) kept() int { return len(t.merged.body) - len(t.merged.input) }
+
+// compose returns the request to put to the model, with as much of the history
+// as the policy and the window let in.
+func (t *turn) compose(ctx context.Context, next chat.Model) *chat.Request {
+	if t.stateless {
+		return t.request
+	}
+	own := *t.request
+	for i := range t.merged.keep {
+		own.Classes = union(own.Classes, t.session.Turns[i].Classes)
+		own.Inside = own.Inside || t.session.Turns[i].Inside
+	}
+	trim := t.route.trim()
+	if trim == TrimError {
+		t.cuts = []int{0}
+		return t.cut(ctx, own)
+	}
+	t.cuts = cuts(t.merged.body, t.kept())
+	share := 1.0
+	if trim == TrimSummary {
+		share = summaryShare
+		if t.summary != nil {
+			if t.at = slices.Index(t.cuts, t.summary.Messages); t.at < 0 {
+				t.summary, t.at = nil, 0
+			}
+		}
+	}
+	t.at += fit(ctx, next, &own, t.merged.system, t.merged.body, t.cuts[t.at:], share)
+	return t.cut(ctx, own)
+}
+
+// shorter returns a request with less of the history than the last, or nil
+// where nothing can be left out any more. Each leaves out more at once.
+func (t *turn) shorter(ctx context.Context, last *chat.Request) *chat.Request {
+	if t.stateless || t.at == len(t.cuts)-1 {
+		return nil
+	}
+	t.tries++
+	t.at = min(t.at+1<<t.tries-1, len(t.cuts)-1)
+	return t.cut(ctx, *last)
+}
+
+// cut makes own the request whose conversation begins where the turn says.
+func (t *turn) cut(ctx context.Context, own chat.Request) *chat.Request {
+	start := t.cuts[t.at]
+	if t.route.trim() == TrimSummary {
+		t.summarise(ctx, &own, start)
+	}
+	rest, left := from(t.merged.body, start)
+	t.told = chat.Memory{Kept: t.kept() - left, LeftOut: left, Summarised: left > 0 && t.summary != nil}
+	own.Messages = slices.Clone(t.merged.system)
+	if t.told.Summarised {
+		own.Messages = append(own.Messages, t.summary.told())
+	}
+	own.Messages = append(own.Messages, rest...)
+	return &own
+}
+
+// summarise has a summary stand for what is before a start. Where none can be
+// had, nothing stands for it.
+func (t *turn) summarise(ctx context.Context, own *chat.Request, start int) {
+	was := Summary{}
+	if t.summary != nil {
+		was = *t.summary
+	}
+	if start <= was.Messages {
+		return
+	}
+	text, err := t.memory.summarise(ctx, own, was.Text, t.merged.body[was.Messages:start])
+	if err != nil {
+		t.summary = nil
+		t.memory.Log.WarnContext(ctx, "sessions: no summary could be written, what is left out has none", "request", own.ID, "err", err)
+		return
+	}
+	t.summary = &Summary{Messages: start, Text: text}
+}
+
+// store keeps the turn.
+func (t *turn) store(ctx context.Context, a *answer, interrupted bool) error {
+	if t.session == nil || t.stateless || t.stored {
+		return nil
+	}
+	output, some := a.message(interrupted, t.memory.Reasoning)
+	if !some && interrupted {
+		return nil // the client has seen nothing, and asks again
+	}
+	t.stored = true
+	next := t.next(a, output, some, interrupted)
+	err := t.memory.save(context.WithoutCancel(ctx), next, t.session.version, t.route.trim() != TrimError)
+	switch {
+	case err != nil:
+		t.memory.Observe.Turn("lost")
+	case interrupted:
+		t.memory.Observe.Turn("interrupted")
+	default:
+		t.memory.Observe.Turn("stored")
+	}
+	return err
+}
+
+// next returns the session with the turn.
+func (t *turn) next(a *answer, output chat.Message, some, interrupted bool) *Session {
+	now := time.Now()
+	next := *t.session
+	next.Turns = slices.Clone(t.session.Turns[:t.merged.keep])
+	next.Used, next.Summary, next.Resends = now, t.summary, t.session.Resends || t.merged.resent
+	turn := Turn{
+		ID: "turn_" + strings.ToLower(rand.Text()), Time: now, Input: t.lean(t.merged.input),
+		Model: t.request.Model, Backend: a.backend, Arm: a.arm, Finish: a.finish, Interrupted: interrupted, Usage: a.usage,
+		Classes: union(slices.Clone(t.request.Classes), a.classes), Inside: t.request.Inside,
+	}
+	if n := len(next.Turns); n > 0 {
+		turn.Parent = next.Turns[n-1].ID
+	}
+	if t.merged.fresh && !slices.EqualFunc(next.system(), t.merged.system, same) {
+		turn.System = t.merged.system
+	}
+	if some {
+		turn.Output = []chat.Message{output}
+	}
+	next.Turns, next.Head = append(next.Turns, turn), turn.ID
+	return &next
+}
+
+// lean returns messages as they are kept.
+func (t *turn) lean(messages []chat.Message) []chat.Message {
+	out := slices.Clone(messages)
+	for i := range out {
+		if !t.memory.Reasoning {
+			out[i].Reasoning = ""
+		}
+	}
+	return out
+}
+
+// lost is what a client is told whose answer could not be stored, or nil where
+// the policy is to go on.
+func (t *turn) lost(ctx context.Context, err error) error {
+	t.memory.Log.ErrorContext(ctx, "sessions: a turn was answered and could not be stored", "request", t.request.ID, "err", err)
+	if errors.Is(err, ErrConflict) {
+		return &chat.Error{Kind: chat.Conflict, Code: CodeChanged, Param: "session_id", Err: err,
+			Msg: "The answer is whole, and is not part of the session: that was deleted, or went on elsewhere, meanwhile. Read it with GET /v1/sessions/{id}, or ask again."}
+	}
+	if t.memory.Down == Stateless {
+		return nil
+	}
+	return &chat.Error{Kind: chat.Unavailable, Code: CodeStoreDown, Err: err, RetryAfter: restTime,
+		Msg: "The answer is whole, and could not be stored in the session: its memory cannot be reached. Ask again, or go on with the whole conversation and no session_id."}
+}
+
+// explain adds to the error of a model what the session has to do with it.
+func (t *turn) explain(err error) error {
+	if !tooLong(err) || t.session == nil || t.kept() == 0 {
+		return err
+	}
+	e := *asError(err)
+	e.Msg += fmt.Sprintf(" %d messages of it are the history of the session. Delete the session or begin another", t.told.Kept)
+	if t.route.trim() == TrimError {
+		e.Msg += ", or have the operator set sessions.trim to oldest or summary"
+	}
+	e.Msg += "."
+	return &e
+}
+
+func asError(err error) *chat.Error {
+	e, _ := errors.AsType[*chat.Error](err)
+	return e
+}
+
+// tooLong reports whether a model says that a request is beyond its window.
+func tooLong(err error) bool {
+	e := asError(err)
+	return e != nil && e.Code == chat.CodeContextLength
+}
+
+// end lets the next turn in.
+func (t *turn) end() {
+	if t.leave != nil {
+		t.leave()
+	}
+}
+
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.DiscardHandler)

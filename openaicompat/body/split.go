@@ -1,0 +1,73 @@
+package body
+
+import (
+	"encoding/json"
+	"iter"
+)
+
+// split yields the elements of raw, a valid JSON array or object, with the
+// keys of an object as they are decoded. It copies nothing: however many there
+// are, a body costs little more than itself until its faults are found.
+func split(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
+	return func(yield func(string, json.RawMessage) bool) {
+		for i := skip(raw, 1, " \t\r\n"); i < len(raw)-1; i = skip(raw, i, " \t\r\n,") {
+			var key string
+			if raw[0] == '{' {
+				end := endOfValue(raw, i)
+				if json.Unmarshal(raw[i:end], &key) != nil {
+					return // cannot be: the body was checked
+				}
+				i = skip(raw, end, " \t\r\n:")
+			}
+			end := endOfValue(raw, i)
+			if !yield(key, raw[i:end:end]) {
+				return
+			}
+			i = end
+		}
+	}
+}
+
+// skip returns the index of the first byte from i on that is not in set.
+func skip(b []byte, i int, set string) int {
+	for i < len(b) && contains(set, b[i]) {
+		i++
+	}
+	return i
+}
+
+func contains(set string, c byte) bool {
+	for i := range len(set) {
+		if set[i] == c {
+			return true
+		}
+	}
+	return false
+}
+
+// endOfValue returns the index behind the JSON value that begins at b[i].
+func endOfValue(b []byte, i int) int {
+	for depth := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i, _ = skipString(b, i)
+		case '[', '{':
+			depth++
+			continue
+		case ']', '}':
+			depth--
+		default:
+			if depth > 0 {
+				continue
+			}
+			for i < len(b) && !contains(" \t\r\n,:]}", b[i]) {
+				i++
+			}
+			return i
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+	return i
+}
