@@ -5,7 +5,7 @@ LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
 
-.PHONY: build run test bench bench-engine bench-filter fuzz soak lint fmt lib clients clean lib-cuda image-check
+.PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity fuzz soak chaos lint fmt lib clients clean lib-cuda image-check
 
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
 	go build -o bin/ ./cmd/bendi ./cmd/bendi-engine
@@ -26,6 +26,12 @@ bench-engine: build ## measure the worker as clients see it; flags in BENCH, see
 bench-filter: ## measure the filter's automaton beside other libraries; flags in BENCH, see docs/performance.md
 	go run ./scripts/bench-filter $(BENCH)
 
+bench-affinity: build ## two engines behind one name: what keeping a conversation at its engine gains; flags in BENCH
+	go run ./scripts/bench-affinity $(BENCH)
+
+bench-gateway: build ## measure what the gateway costs beside nginx, with wrk; flags in BENCH, see docs/performance.md
+	go run ./scripts/bench-gateway $(BENCH)
+
 FUZZTIME ?= 30s
 
 fuzz: ## run every fuzz test for FUZZTIME, one after the other
@@ -36,6 +42,9 @@ fuzz: ## run every fuzz test for FUZZTIME, one after the other
 
 soak: build ## many short requests; fails where memory, goroutines, files or KV cells grow. Flags in SOAK
 	go run ./scripts/soak $(SOAK)
+
+chaos: build ## every fault of a backend there is, against the built program, with a table of what clients saw
+	@out=$$(go test -count 1 -timeout 5m -v -run '^TestChaos' ./e2e 2>&1); code=$$?; echo "$$out" | grep -v '^ *\(=== \|--- PASS: TestChaos/\|time=\)'; exit $$code
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "not formatted, run make fmt:"; gofmt -l .; exit 1; }

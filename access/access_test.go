@@ -12,26 +12,24 @@ func TestKeys(t *testing.T) {
 	var keys access.Keys
 	shop, bench := strings.Repeat("s", 16), strings.Repeat("b", 64)
 	for name, secret := range map[string]string{"shop": shop, "bench": bench} {
-		if err := keys.Add(name, secret); err != nil {
+		if err := keys.Add(access.Identity{Name: name}, secret); err != nil {
 			t.Fatal(err)
 		}
 	}
-	tests := []struct {
-		title, secret, name string
-		ok                  bool
-	}{
-		{"the shortest secret", shop, "shop", true},
-		{"a long secret", bench, "bench", true},
-		{"a secret cut short", shop[1:], "", false},
-		{"a secret with more behind it", shop + "s", "", false},
-		{"no secret", "", "", false},
-		{"a name", "shop", "", false},
+	tests := []struct{ title, secret, name string }{
+		{"the shortest secret", shop, "shop"},
+		{"a long secret", bench, "bench"},
+		{"a secret cut short", shop[1:], ""},
+		{"a secret with more behind it", shop + "s", ""},
+		{"no secret", "", ""},
+		{"a name", "shop", ""},
+		{"a megabyte", strings.Repeat("s", 1<<20), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.title, func(t *testing.T) {
-			name, ok := keys.Check(tt.secret)
-			if name != tt.name || ok != tt.ok {
-				t.Errorf("Check = %q, %v, want %q, %v", name, ok, tt.name, tt.ok)
+			who, err := keys.Check(t.Context(), tt.secret)
+			if who.Name != tt.name || (err == nil) != (tt.name != "") {
+				t.Errorf("Check = %q, %v, want %q", who.Name, err, tt.name)
 			}
 		})
 	}
@@ -39,8 +37,8 @@ func TestKeys(t *testing.T) {
 		t.Errorf("Len = %d, want 2", keys.Len())
 	}
 	var none access.Keys
-	if name, ok := none.Check(""); ok {
-		t.Errorf("an empty set knows the empty secret as %q", name)
+	if who, err := none.Check(t.Context(), ""); err == nil {
+		t.Errorf("an empty set knows the empty secret as %q", who.Name)
 	}
 }
 
@@ -56,10 +54,10 @@ func TestAddRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.title, func(t *testing.T) {
 			var keys access.Keys
-			if err := keys.Add("shop", secret); err != nil {
+			if err := keys.Add(access.Identity{Name: "shop"}, secret); err != nil {
 				t.Fatal(err)
 			}
-			err := keys.Add(tt.name, tt.secret)
+			err := keys.Add(access.Identity{Name: tt.name}, tt.secret)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("Add = %v, want %q in it", err, tt.want)
 			}
@@ -72,7 +70,7 @@ func TestAddRefuses(t *testing.T) {
 
 func TestKeysShowNoSecret(t *testing.T) {
 	var keys access.Keys
-	if err := keys.Add("shop", "a-very-secret-secret"); err != nil {
+	if err := keys.Add(access.Identity{Name: "shop"}, "a-very-secret-secret"); err != nil {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {

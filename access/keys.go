@@ -1,8 +1,8 @@
 package access
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"context"
+	"crypto/rand"
 	"fmt"
 )
 
@@ -14,52 +14,67 @@ const MinSecretLength = 16
 // and [Keys.Check] refuses every secret. A Keys does not change once filled,
 // and may then be used concurrently.
 type Keys struct {
-	keys []key
+	pepper pepper // of this process alone
+	byHash map[hash]Identity
 }
 
-type key struct {
-	name   string
-	digest [sha256.Size]byte
-}
-
-// Add puts a key into the set. It refuses an empty name, a secret shorter than
-// [MinSecretLength], and a name or a secret that is there already, so that a
-// secret always belongs to exactly one name. Its errors never quote a secret.
-func (k *Keys) Add(name, secret string) error {
-	if name == "" {
+// Add puts the key of who into the set. It refuses an empty name, a secret
+// shorter than [MinSecretLength] or longer than [MaxSecretLength], and a name or
+// a secret that is there already, so that a secret always belongs to exactly one
+// name. Its errors never quote a secret.
+func (k *Keys) Add(who Identity, secret string) error {
+	if who.Name == "" {
 		return fmt.Errorf("an API key needs a name")
 	}
-	if len(secret) < MinSecretLength {
-		return fmt.Errorf("API key %q has %d characters, it needs at least %d; make one with: openssl rand -hex 24", name, len(secret), MinSecretLength)
+	if len(secret) < MinSecretLength || len(secret) > MaxSecretLength {
+		return fmt.Errorf("API key %q has %d characters, it needs at least %d and at most %d; make one with: openssl rand -hex 24", who.Name, len(secret), MinSecretLength, MaxSecretLength)
 	}
-	digest := sha256.Sum256([]byte(secret))
-	for _, have := range k.keys {
-		if have.name == name {
-			return fmt.Errorf("two API keys are named %q", name)
-		}
-		if have.digest == digest {
-			return fmt.Errorf("API keys %q and %q have the same secret", have.name, name)
+	if k.byHash == nil {
+		k.pepper = make(pepper, pepperSize)
+		rand.Read(k.pepper)
+		k.byHash = make(map[hash]Identity)
+	}
+	h := k.pepper.hash(secret)
+	if have, twice := k.byHash[h]; twice && have.Name != who.Name {
+		return fmt.Errorf("API keys %q and %q have the same secret", have.Name, who.Name)
+	}
+	for _, have := range k.byHash {
+		if have.Name == who.Name {
+			return fmt.Errorf("two API keys are named %q", who.Name)
 		}
 	}
-	k.keys = append(k.keys, key{name, digest})
+	k.byHash[h] = who
 	return nil
 }
 
-// Len is the number of keys. A server without any is open to whoever reaches
-// it.
-func (k *Keys) Len() int { return len(k.keys) }
+// Len is the number of keys.
+func (k *Keys) Len() int { return len(k.byHash) }
 
-// Check returns the name of the key whose secret is given. The time it takes
-// depends on the length of the secret and the number of keys alone, not on
-// which key matches or how nearly.
-func (k *Keys) Check(secret string) (name string, ok bool) {
-	digest := sha256.Sum256([]byte(secret))
-	found := -1
-	for i := range k.keys {
-		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(k.keys[i].digest[:], digest[:]), i, found)
+// Has reports whether a key has that name.
+func (k *Keys) Has(name string) bool {
+	for _, who := range k.byHash {
+		if who.Name == name {
+			return true
+		}
 	}
-	if found < 0 {
-		return "", false
-	}
-	return k.keys[found].name, true
+	return false
 }
+
+// Check returns whose key the secret is. A secret is looked up by its keyed
+// hash, so that how long it takes says nothing about any other secret.
+func (k *Keys) Check(_ context.Context, secret string) (Identity, error) {
+	if len(k.byHash) == 0 || len(secret) > MaxSecretLength {
+		return Identity{}, unknown()
+	}
+	who, ok := k.byHash[k.pepper.hash(secret)]
+	if !ok {
+		return Identity{}, unknown()
+	}
+	return who, nil
+}
+
+// String tells how many keys there are, and nothing of them.
+func (k Keys) String() string { return fmt.Sprintf("%d API keys", len(k.byHash)) }
+
+// GoString is String.
+func (k Keys) GoString() string { return k.String() }

@@ -24,6 +24,10 @@ type Request struct {
 	// the Principal, and is never told to a backend outside.
 	Session string
 
+	// Turn, where it is there, is the place of the request in its Session, for
+	// protocols whose clients name turns. The Messages are what is new then.
+	Turn *Turn
+
 	// What the filter learnt about the request, for whoever chooses the
 	// backend: the classes of data in it, such as "pii.phone" or "fraud",
 	// sorted, and whether it has to stay inside the house because of them.
@@ -72,6 +76,30 @@ type Request struct {
 	// backend that speaks the same wire passes them on.
 	Extra map[string]json.RawMessage
 }
+
+// A Turn is the place of a request in its session.
+type Turn struct {
+	ID     string // of the turn that it becomes; ours
+	Parent string // the turn that it goes on from, which is there already
+	Head   bool   // it goes on from the end of the session, which is there already; without either, it begins the session
+	Branch bool   // the end of the session stays where it is
+
+	Front  int  // messages at the beginning that hold for this turn alone
+	Trim   bool // the oldest turns may be left out where not all of them fit
+	Forget bool // nothing is stored
+	Silent bool // nobody answers: what is new is stored as it is
+
+	// Aside are keys of Extra that are kept with the turn, and that nobody who
+	// answers is told.
+	Aside []string
+
+	// Note returns what is stored with the turn. It is given the request as it
+	// has become on its way, and may be nil.
+	Note func(*Request) []byte
+}
+
+// Begins reports whether the request begins its session.
+func (t *Turn) Begins() bool { return t != nil && t.Parent == "" && !t.Head }
 
 // A Prompt is a text, or the tokens of one, that a model goes on with.
 type Prompt struct {

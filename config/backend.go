@@ -446,13 +446,9 @@ func (c *Config) checkEgress(bad bad, key string, r Route) {
 	for _, name := range slices.Sorted(maps.Keys(r.Egress.Keys)) {
 		key := join(e+".keys", name)
 		one(bad, key, r.Egress.Keys[name])
-		known := slices.ContainsFunc(c.Access.Keys, func(k Key) bool { return k.Name == name })
-		if name != Other && !known {
-			var names []string
-			for _, k := range c.Access.Keys {
-				names = append(names, k.Name)
-			}
-			bad(key, "there is no key %q under access.keys%s", name, suggest(name, append(names, Other)))
+		user := slices.ContainsFunc(c.Access.JWT, func(j JWT) bool { return strings.HasPrefix(name, j.Name+":") })
+		if name != Other && !user && !isName(name, maxID, letters) { // keys come and go while the server runs
+			bad(key, "is no name of a key, nor of a user as issuer:user")
 		}
 	}
 	for j, m := range r.Models {

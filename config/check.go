@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"time"
 	"unicode"
 
-	"bendi/access"
 	"bendi/internal/spelling"
 )
 
@@ -72,7 +70,9 @@ func (c *Config) check(bad bad) {
 	c.checkLexicons(bad)
 	c.checkFilters(bad)
 	c.Server.check(bad)
-	c.checkKeys(bad)
+	c.Server.checkDoors(bad, c.Listen)
+	c.Server.TLS.check(bad)
+	c.checkAccess(bad)
 }
 
 func (c *Config) checkListen(bad bad) {
@@ -81,10 +81,8 @@ func (c *Config) checkListen(bad bad) {
 		bad("listen", "want host:port such as 127.0.0.1:8080, have %q", c.Listen)
 		return
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		bad("listen", "want a port from 0 to 65535, have %q", port)
-	} else if !access.IsLoopback(c.Listen) && len(c.Access.Keys) == 0 {
-		bad("listen", "%s can be reached from other machines, which needs an API key and there is none; run: export %s=$(openssl rand -hex 24), or listen on 127.0.0.1:%d", c.Listen, keyVariable, n)
 	}
 }
 
@@ -293,8 +291,7 @@ func (s Server) check(bad bad) {
 		bad("server.drain", "want 0s to 1h, have %v", s.Drain)
 	}
 	for i, origin := range s.AllowOrigins {
-		u, err := url.Parse(origin)
-		if origin != "*" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
+		if !isOrigin(origin) {
 			bad(fmt.Sprintf("server.allow_origins[%d]", i), "want * or an origin such as https://chat.example.com, have %q", origin)
 		}
 	}
@@ -303,27 +300,5 @@ func (s Server) check(bad bad) {
 func checkPriority(bad bad, key string, priority int) {
 	if priority < -maxPriority || priority > maxPriority {
 		bad(key+".priority", "want %d to %d, have %d", -maxPriority, maxPriority, priority)
-	}
-}
-
-func (c *Config) checkKeys(bad bad) {
-	var keys access.Keys
-	for i, k := range c.Access.Keys {
-		key := fmt.Sprintf("access.keys[%d]", i)
-		checkPriority(bad, key, k.Priority)
-		switch {
-		case k.Name == "":
-			bad(key+".name", "is missing: what logs and limits call the key")
-		case !isName(k.Name, maxID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
-			bad(key+".name", "a name has letters, digits, dots, dashes and underscores, at most %d, and begins with a letter or digit", maxID)
-		case k.Key.IsZero():
-			bad(key+".key", "is missing: write \"${BENDI_API_KEY}\", the name of an environment variable, or give key_file")
-		default:
-			if err := keys.Add(k.Name, k.Key.Reveal()); err != nil && k.KeyFile != "" {
-				bad(key+".key_file", "%v", err)
-			} else if err != nil {
-				bad(key+".key", "%v", err)
-			}
-		}
 	}
 }

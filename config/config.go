@@ -29,6 +29,8 @@ type Config struct {
 
 	Server Server `yaml:"server"`
 	Access Access `yaml:"access"`
+
+	Limits Counting `yaml:"limits"`
 }
 
 // Log says what is logged and how.
@@ -72,6 +74,7 @@ type Route struct {
 	Priority int       `yaml:"priority"` // of its requests, added to that of the key; above 0 goes before others
 	Filter   string    `yaml:"filter"`   // one of Filters, or Off; empty means default
 	Egress   Egress    `yaml:"egress"`
+	Limits   Limits    `yaml:"limits"`  // of all its requests together
 	Session  SessionBy `yaml:"session"` // which of its requests are turns of a session; empty means asked
 }
 
@@ -80,23 +83,13 @@ type Server struct {
 	MaxBody      Size     `yaml:"max_body"`      // largest request
 	KeepAlive    Duration `yaml:"keep_alive"`    // silence in a stream after which a comment is sent
 	Drain        Duration `yaml:"drain"`         // how long answers may take to finish at shutdown
-	AllowOrigins []string `yaml:"allow_origins"` // web pages that may call, by origin; * is any
-}
+	AllowOrigins []string `yaml:"allow_origins"` // web pages that may call, by origin; * is any; empty means those of this machine, and any where a key is needed
+	Hosts        []string `yaml:"hosts"`         // names by which clients may call, beside those of this machine
+	AdminListen  string   `yaml:"admin_listen"`  // host:port of what the operator asks; empty means that it is asked at listen
+	TLS          TLS      `yaml:"tls"`
 
-// Access says who may ask.
-type Access struct {
-	Keys []Key `yaml:"keys"`
-}
-
-// A Key is an API key. After Load, Key holds the secret wherever it was
-// written down.
-type Key struct {
-	Name    string `yaml:"name"`
-	Key     Secret `yaml:"key"`
-	KeyFile Path   `yaml:"key_file"`
-
-	Priority int  `yaml:"priority"` // of its requests; above 0 goes before others
-	Admin    bool `yaml:"admin"`    // may load and unload adapters
+	MaxConnections           int `yaml:"max_connections"`             // at once; 0 means any number
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"` // likewise, but for this machine's own
 }
 
 // Default returns the built-in configuration: the bundled demo model on
@@ -119,11 +112,18 @@ func Default() *Config {
 		Sessions: sessionDefaults(),
 		Stores:   storeDefaults(),
 		Lexicons: []Lexicon{{Path: Starter, Tags: map[string]string{}}},
+		Access:   Access{OnRevoke: "cut"},
+		Limits:   countingDefaults(),
 		Server: Server{
 			MaxBody:      8 << 20,
 			KeepAlive:    Duration(15e9),
 			Drain:        Duration(30e9),
-			AllowOrigins: []string{"*"},
+			AllowOrigins: []string{},
+			Hosts:        []string{},
+			TLS:          TLS{Oldest: "1.2", OCSP: true},
+
+			MaxConnections:           4096,
+			MaxConnectionsPerAddress: 256,
 		},
 	}
 	c.complete(func(string, string) {})

@@ -11,6 +11,18 @@ import (
 // else what systemd gives the service, or else the user's own,
 // $XDG_STATE_HOME/bendi or ~/.local/state/bendi. Nobody else may read it.
 func (c *Config) DataDir() (string, error) {
+	dir, err := c.DataPath()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the folder to remember things in: %w; name another with data: in the configuration, or BENDI_DATA", err)
+	}
+	return dir, nil
+}
+
+// DataPath returns the folder that [Config.DataDir] makes, be it there or not.
+func (c *Config) DataPath() (string, error) {
 	dir := string(c.Data)
 	if dir == "" {
 		dir = os.Getenv("STATE_DIRECTORY")
@@ -25,9 +37,6 @@ func (c *Config) DataDir() (string, error) {
 			base = filepath.Join(home, ".local", "state")
 		}
 		dir = filepath.Join(base, "bendi")
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("making the folder to remember things in: %w; name another with data: in the configuration, or BENDI_DATA", err)
 	}
 	return dir, nil
 }

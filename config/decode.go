@@ -442,11 +442,16 @@ func (d *decoder) secret(node ast.Node, v *Secret, key string) {
 	name, isRef := strings.CutPrefix(text, "${")
 	name, closed := strings.CutSuffix(name, "}")
 	if !isRef || !closed || !isVariable(name) {
-		file := "key_file"
-		if strings.Contains(key, ".process.secrets") {
-			file = "secret_files"
+		file := ", or into a file and name that with key_file"
+		if strings.HasPrefix(key, "access.jwt") {
+			file = ", or into a file and name that with secret_file"
 		}
-		d.fault(at, key, "a secret must not stand in the file; put it into an environment variable and write \"${BENDI_API_KEY}\" here, or into a file and name that with %s", file)
+		if strings.Contains(key, ".process.secrets") {
+			file = ", or into a file and name that with secret_files"
+		} else if strings.HasPrefix(key, "stores.") {
+			file = ""
+		}
+		d.fault(at, key, "a secret must not stand in the file; put it into an environment variable and write \"${BENDI_API_KEY}\" here%s", file)
 		return
 	}
 	value, set := d.lookup(name)
@@ -638,7 +643,7 @@ func kindOf(node ast.Node) string {
 func quoteHint(node ast.Node, v reflect.Value) string {
 	switch node.(type) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		if t := v.Type(); t == reflect.TypeFor[string]() || t == reflect.TypeFor[Path]() || t == reflect.TypeFor[Words]() {
+		if t := v.Type(); t == reflect.TypeFor[string]() || t == reflect.TypeFor[Path]() || t == reflect.TypeFor[Words]() || t == reflect.TypeFor[TLSVersion]() {
 			return "; write it in quotes"
 		}
 	}

@@ -31,7 +31,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 	if len(example.Access.Keys) != 0 {
 		t.Errorf("the example has %d API keys, want none", len(example.Access.Keys))
 	}
-	example.Access.Keys = nil // an empty list and no list are the same here
+	example.Access.Keys, example.Access.JWT = nil, nil // an empty list and no list are the same here
 	for id, m := range example.Models {
 		if len(m.TensorSplit) == 0 {
 			m.TensorSplit = nil // likewise
@@ -46,7 +46,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 		t.Errorf("the example is\n%+v\nthe default is\n%+v", example, builtin)
 	}
 	for _, s := range origins.Settings(example) {
-		if s.Origin == "default" && s.Key != "access.keys" {
+		if s.Origin == "default" && s.Key != "access.keys" && s.Key != "access.jwt" {
 			t.Errorf("the example does not have %s", s.Key)
 		}
 	}

@@ -98,6 +98,7 @@ func Load(opts Options) (*Config, *Origins, error) {
 	d.backendKeys(c)
 	d.processSecrets(c)
 	d.sessionKeys(c)
+	d.jwtSecrets(c)
 
 	c.check(func(key, format string, args ...any) {
 		if !d.isBroken(key) {
@@ -173,7 +174,7 @@ func (d *decoder) flags(c *Config, flags map[string]string) {
 	for key, v := range settable(reflect.ValueOf(c).Elem(), "") {
 		known[key] = true
 		if text, ok := flags[key]; ok {
-			d.override(key, v, text, Origin("flag --"+strings.NewReplacer(".", "-", "_", "-").Replace(key)))
+			d.override(key, v, text, Origin("flag --"+flagOf(key)))
 		}
 	}
 	for key := range flags {
@@ -181,6 +182,17 @@ func (d *decoder) flags(c *Config, flags map[string]string) {
 			d.faults = append(d.faults, Fault{Source: "flag", Key: key, Message: "is no setting that a flag can give"})
 		}
 	}
+}
+
+// flagOf returns the name of the flag that gives a setting.
+func flagOf(key string) string {
+	switch key {
+	case "server.tls.cert_file":
+		return "tls-cert"
+	case "server.tls.key_file":
+		return "tls-key"
+	}
+	return strings.NewReplacer(".", "-", "_", "-").Replace(key)
 }
 
 // override sets v, the setting called key, to what text says. Relative paths

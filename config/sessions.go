@@ -106,12 +106,12 @@ func (SessionBy) Values() []string { return []string{"asked", "user", Off} }
 func sessionDefaults() Sessions {
 	return Sessions{
 		Store: "sqlite", TTL: Duration(time.Hour), WhenDown: "fail", WhenBusy: "wait", MaxWait: Duration(30 * time.Second),
-		Trim: "error", MaxSize: 4 << 20,
+		Trim: "error", MaxSize: 4 << 20, Keys: []SessionKey{},
 	}
 }
 
 func storeDefaults() Stores {
-	return Stores{SQLite: SQLiteStore{Sync: "normal"}, Redis: RedisStore{Mode: "single", Prefix: "bendi", Timeout: Duration(50 * time.Millisecond)}}
+	return Stores{SQLite: SQLiteStore{Sync: "normal"}, Redis: RedisStore{Mode: "single", Addresses: []string{}, Prefix: "bendi", Timeout: Duration(50 * time.Millisecond)}}
 }
 
 func (c *Config) completeSessions() {

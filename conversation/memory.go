@@ -20,7 +20,7 @@ type Memory struct {
 func New(o Options) *Memory {
 	o.TTL = cmp.Or(o.TTL, time.Hour)
 	o.Down = cmp.Or(o.Down, Fail)
-	o.Limit = cmp.Or(o.Limit, 50*time.Millisecond)
+	o.Limit = cmp.Or(o.Limit, o.Down.limit())
 	o.Busy = cmp.Or(o.Busy, Wait)
 	o.Patience = cmp.Or(o.Patience, 30*time.Second)
 	o.MaxSize = cmp.Or(o.MaxSize, 4<<20)
@@ -29,14 +29,14 @@ func New(o Options) *Memory {
 	if o.Observe == nil {
 		o.Observe = nobody{}
 	}
-	return &Memory{Options: o, store: &steady{Store: o.Store, observe: o.Observe}}
+	return &Memory{Options: o, store: newSteady(o.Store, o.Observe)}
 }
 
 // Close closes the store.
-func (m *Memory) Close() error { return m.Store.Close() }
+func (m *Memory) Close() error { return m.store.Close() }
 
 // Unreachable returns why the store is left alone at the moment, or nil.
-func (m *Memory) Unreachable() error { return m.store.down() }
+func (m *Memory) Unreachable() error { return m.store.unreachable() }
 
 // load reads a session, renewed where a ttl is given.
 func (m *Memory) load(ctx context.Context, key Key, limit, ttl time.Duration) (*Session, error) {
@@ -48,9 +48,15 @@ func (m *Memory) load(ctx context.Context, key Key, limit, ttl time.Duration) (*
 	if err != nil {
 		return nil, err
 	}
+	return m.believe(key, v)
+}
+
+// believe reads what the store says is a session. That it is none is a failure
+// of the store, and no reason to leave it alone.
+func (m *Memory) believe(key Key, v Value) (*Session, error) {
 	s, err := m.read(key, v)
 	if err != nil {
-		return nil, &storeError{err} // of this session, and no reason to leave the store alone
+		return nil, &storeError{err}
 	}
 	return s, nil
 }
@@ -68,24 +74,19 @@ func (m *Memory) read(key Key, v Value) (*Session, error) {
 	return s, err
 }
 
-// save stores a session in place of the version that was read. One that is too
-// large loses its oldest turns, where it may.
-func (m *Memory) save(ctx context.Context, s *Session, was uint64, shrink bool) error {
+// pack makes of a session what is stored. One that is too large loses its
+// oldest turns, where it may.
+func (m *Memory) pack(s *Session, shrink bool) (Value, error) {
 	version := newVersion()
 	text, err := encode(s, version)
-	if err != nil {
-		return err
-	}
-	for shrink && len(text) > m.MaxSize && len(s.Turns) > 1 {
+	for err == nil && shrink && len(text) > m.MaxSize && len(s.Turns) > 1 {
 		s.drop(max(1, len(s.Turns)/8))
-		if text, err = encode(s, version); err != nil {
-			return err
-		}
+		text, err = encode(s, version)
 	}
-	v := Value{version, m.Sealer.seal(s.Key, version, text)}
-	return m.store.call(ctx, "save", m.Limit, func(ctx context.Context) error {
-		return m.Store.Save(ctx, s.Key, was, v, m.TTL)
-	})
+	if err != nil {
+		return Value{}, err
+	}
+	return Value{version, m.Sealer.seal(s.Key, version, text)}, nil
 }
 
 // drop forgets the first turns. What stands before the conversation stays.

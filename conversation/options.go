@@ -15,6 +15,16 @@ const (
 	Stateless Down = "stateless" // it is answered as it came, and the answer says so
 )
 
+// limit is how long a request waits for the store at the most. One that may be
+// answered without memory is not to be late for it; where that would fail it,
+// the store is given time.
+func (d Down) limit() time.Duration {
+	if d == Stateless {
+		return 50 * time.Millisecond
+	}
+	return 2 * time.Second
+}
+
 // A Busy says what becomes of a request whose session is being answered.
 type Busy string
 
@@ -49,7 +59,7 @@ type Options struct {
 
 	TTL      time.Duration // how long a session is kept after its last turn; 0: 1 h
 	Down     Down          // empty: Fail
-	Limit    time.Duration // most that a request waits for the store to read, and most to write; 0: 50 ms
+	Limit    time.Duration // most that a request waits for the store in all, half of it before it is answered; 0: as of Down
 	Busy     Busy          // empty: Wait
 	Patience time.Duration // most that a request waits for its turn; 0: 30 s
 	MaxSize  int           // bytes of a stored session; 0: 4 MiB

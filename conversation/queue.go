@@ -76,79 +76,135 @@ func (q *queue) part(key Key, h *head) {
 }
 
 const (
-	leaseTime = 15 * time.Second // a gateway that has died holds its sessions for so long
+	leaseTime = 6 * time.Second // a gateway that has died holds its sessions for so long
 	leasePoll = 100 * time.Millisecond
 )
 
-// enter waits for the session to be free, here and, where the store is shared,
-// everywhere. What it returns ends the turn.
-func (m *Memory) enter(ctx context.Context, key Key) (leave func(), err error) {
+// A claim is a turn's to its session, against the turns here and, where the
+// store is shared, everywhere.
+type claim struct {
+	memory *Memory
+	key    Key
+	leaser Leaser // nil: the store is not shared
+	token  string
+	held   bool // the lease is known to be ours
+	sent   bool // it may be ours
+
+	done chan struct{} // closed when the lease is not to be renewed any more
+	wg   sync.WaitGroup
+}
+
+// enter waits for the session to be free, and reads it. The claim is there
+// unless the session is busy here, and is to be left in any case.
+func (m *Memory) enter(ctx context.Context, key Key, b *budget) (*claim, Value, error) {
 	patience := m.Patience
 	if m.Busy == Refuse {
 		patience = 0
 	}
 	until := time.Now().Add(patience)
 	if !m.queue.enter(ctx, key, patience) {
-		return nil, m.busy(ctx)
+		return nil, Value{}, m.busy(ctx)
 	}
-	leave = func() { m.queue.leave(key) }
-	leaser, shared := m.store.Store.(Leaser)
-	if !shared {
-		return leave, nil
+	c := &claim{memory: m, key: key}
+	if c.leaser, _ = m.Store.(Leaser); c.leaser != nil {
+		v, err := c.take(ctx, b, until)
+		return c, v, err
 	}
-	token := rand.Text()
+	var v Value
+	err := m.store.spend(ctx, b, b.whole/2, "load", func(ctx context.Context) (err error) {
+		v, err = m.Store.Load(ctx, key, m.TTL)
+		return err
+	})
+	return c, v, err
+}
+
+// take waits for the lease, and reads the session with it.
+func (c *claim) take(ctx context.Context, b *budget, until time.Time) (v Value, err error) {
+	c.token = rand.Text()
 	for {
-		ours := false
-		err := m.store.call(ctx, "lease", m.Limit, func(ctx context.Context) (err error) {
-			ours, err = leaser.Lease(ctx, key, token, leaseTime)
+		err := c.memory.store.spend(ctx, b, b.whole/2, "load", func(ctx context.Context) (err error) {
+			c.sent = true
+			v, c.held, err = c.leaser.Begin(ctx, c.key, Lease{c.token, leaseTime}, c.memory.TTL)
 			return err
 		})
 		switch {
+		case c.held:
+			c.keep()
+			return v, err
 		case err != nil:
-			leave()
-			return nil, err
-		case ours:
-			return m.hold(ctx, leaser, key, token, leave), nil
+			return v, err
 		case !time.Now().Before(until):
-			leave()
-			return nil, m.busy(ctx)
+			c.sent = false
+			return v, c.memory.busy(ctx)
 		}
+		c.sent = false
 		select {
 		case <-time.After(leasePoll):
+			*b = budget{b.whole, b.whole} // the store has answered
 		case <-ctx.Done():
-			leave()
-			return nil, context.Cause(ctx)
+			return v, context.Cause(ctx)
 		}
 	}
 }
 
-// hold renews a lease until leave is called. A lease that is lost meanwhile
-// shows when the turn is stored: its version is not that which was read.
-func (m *Memory) hold(ctx context.Context, leaser Leaser, key Key, token string, leave func()) func() {
-	ctx = context.WithoutCancel(ctx)
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
+// keep renews the lease until stop. One that is lost meanwhile shows when the
+// turn is stored: its version is not that which was read.
+func (c *claim) keep() {
+	c.done = make(chan struct{})
+	c.wg.Go(func() {
 		tick := time.NewTicker(leaseTime / 3)
 		defer tick.Stop()
 		for {
 			select {
-			case <-done:
+			case <-c.done:
 				return
 			case <-tick.C:
-				m.store.call(ctx, "lease", m.Limit, func(ctx context.Context) error {
-					_, err := leaser.Lease(ctx, key, token, leaseTime)
+				c.memory.store.call(context.Background(), "lease", c.memory.Limit, func(ctx context.Context) error {
+					_, err := c.leaser.Renew(ctx, c.key, Lease{c.token, leaseTime})
 					return err
 				})
 			}
 		}
 	})
-	return func() {
-		close(done)
-		wg.Wait()
-		m.store.call(ctx, "lease", m.Limit, func(ctx context.Context) error { return leaser.Release(ctx, key, token) })
-		leave()
+}
+
+func (c *claim) stop() {
+	if c.done != nil {
+		close(c.done)
+		c.done = nil
+		c.wg.Wait()
 	}
+}
+
+// save stores what the turn has made of the session, and gives the lease back
+// with it.
+func (c *claim) save(ctx context.Context, b *budget, was uint64, v Value) error {
+	c.stop()
+	m := c.memory
+	return m.store.spend(ctx, b, b.left, "save", func(ctx context.Context) error {
+		if c.leaser == nil {
+			return m.Store.Save(ctx, c.key, was, v, m.TTL)
+		}
+		err := c.leaser.Finish(ctx, c.key, was, v, m.TTL, c.token)
+		if err == nil {
+			c.held, c.sent = false, false
+		}
+		return err
+	})
+}
+
+// leave lets the next turn in. Where the store is late, the lease is given back
+// behind the turn's back.
+func (c *claim) leave(ctx context.Context, b *budget) {
+	c.stop()
+	release := func(ctx context.Context) error { return c.leaser.Release(ctx, c.key, c.token) }
+	if c.held && c.memory.store.spend(context.WithoutCancel(ctx), b, b.left, "lease", release) == nil {
+		c.sent = false
+	}
+	if c.sent {
+		c.memory.store.later(release)
+	}
+	c.memory.queue.leave(c.key)
 }
 
 func (m *Memory) busy(ctx context.Context) error {

@@ -60,7 +60,7 @@ func (w *Remembered) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat
 	}
 	return func(yield func(chat.Event, error) bool) {
 		t := &turn{memory: w.route.memory, route: w.route, key: key}
-		defer t.end()
+		defer t.end(ctx)
 		w.witness(ctx, req, t, yield)
 	}
 }
@@ -103,7 +103,7 @@ func (w *Remembered) witness(ctx context.Context, req *chat.Request, t *turn, yi
 
 // key returns the session that a request is a turn of.
 func (r *remembered) key(req *chat.Request) (key Key, ok bool, err error) {
-	if r.policy.By == Never || req.Session == "" && r.policy.By != ByUser {
+	if r.policy.By == Never || req.Session == "" && r.policy.By != ByUser || req.Prompt != nil { // a text that is gone on with is no turn
 		return Key{}, false, nil
 	}
 	user := ""

@@ -93,6 +93,16 @@ func (s *Session) history() []chat.Message {
 
 func (t *Turn) messages() []chat.Message { return slices.Concat(t.Input, t.Output) }
 
+// Messages returns the messages of a turn, with those that stand before the
+// conversation since then.
+func (t *Turn) Messages() []chat.Message { return slices.Concat(t.System, t.Input, t.Output) }
+
+// History returns the whole conversation as a client would send it.
+func (s *Session) History() []chat.Message { return slices.Concat(s.system(), s.history()) }
+
+// Bytes returns the size of the session as it is stored.
+func (s *Session) Bytes() int { return s.size }
+
 // system returns what stands before the conversation: what was said last.
 func (s *Session) system() []chat.Message {
 	for _, t := range slices.Backward(s.Turns) {
@@ -101,13 +111,4 @@ func (s *Session) system() []chat.Message {
 		}
 	}
 	return nil
-}
-
-// Messages returns how many messages the session has.
-func (s *Session) Messages() int {
-	n := 0
-	for i := range s.Turns {
-		n += len(s.Turns[i].Input) + len(s.Turns[i].Output)
-	}
-	return n
 }

@@ -44,11 +44,23 @@ type Store interface {
 // A Leaser is a [Store] that several gateways share. A lease of a session is
 // what they hold while they answer a turn of it.
 type Leaser interface {
-	// Lease takes or renews the lease of a session under a token of the caller's,
-	// for a ttl. It reports whether it is the caller's now.
-	Lease(ctx context.Context, key Key, token string, ttl time.Duration) (bool, error)
+	// Begin takes the lease of a session and, where it is the caller's then,
+	// does what Load does.
+	Begin(ctx context.Context, key Key, l Lease, ttl time.Duration) (v Value, ours bool, err error)
+	// Renew takes or renews the lease. It reports whether it is the caller's now.
+	Renew(ctx context.Context, key Key, l Lease) (bool, error)
+	// Finish does what Save does and ends the lease. Where it fails, the lease
+	// may still be the caller's.
+	Finish(ctx context.Context, key Key, was uint64, v Value, ttl time.Duration, token string) error
 	// Release ends the lease, where it is the caller's.
 	Release(ctx context.Context, key Key, token string) error
+}
+
+// A Lease is held by whoever knows its token, for a time after it was taken or
+// renewed last.
+type Lease struct {
+	Token string
+	Time  time.Duration
 }
 
 // A Value is a session as it is stored. Versions are drawn at random: they say

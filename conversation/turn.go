@@ -24,7 +24,8 @@ type turn struct {
 	route  *remembered
 	key    Key
 
-	leave     func() // lets the next turn in; nil: none has been entered
+	budget    budget
+	claim     *claim // nil: there is none
 	session   *Session
 	merged    merged
 	cuts      []int         // where the conversation may be cut
@@ -50,11 +51,11 @@ func turnOf(ctx context.Context) *turn {
 func (t *turn) recall(ctx context.Context, req *chat.Request) error {
 	m := t.memory
 	t.request = req
-	begin := time.Now()
-	leave, err := m.enter(ctx, t.key)
-	if err == nil {
-		t.leave = leave
-		t.session, err = m.load(ctx, t.key, max(m.Limit-time.Since(begin), m.Limit/4), m.TTL)
+	t.budget = budget{m.Limit, m.Limit}
+	var v Value
+	var err error
+	if t.claim, v, err = m.enter(ctx, t.key, &t.budget); err == nil {
+		t.session, err = m.believe(t.key, v)
 	}
 	var failed *storeError
 	switch {
@@ -62,6 +63,7 @@ func (t *turn) recall(ctx context.Context, req *chat.Request) error {
 		t.session = &Session{Key: t.key, Created: time.Now()}
 	case errors.As(err, &failed) && m.Down == Stateless:
 		t.stateless, t.told.Stateless = true, true
+		t.end(ctx) // there is nothing to wait for
 		m.Observe.Turn("stateless")
 		m.Log.WarnContext(ctx, "sessions: answered without memory", "request", req.ID, "err", err)
 		return nil
@@ -171,7 +173,10 @@ func (t *turn) store(ctx context.Context, a *answer, interrupted bool) error {
 	}
 	t.stored = true
 	next := t.next(a, output, some, interrupted)
-	err := t.memory.save(context.WithoutCancel(ctx), next, t.session.version, t.route.trim() != TrimError)
+	v, err := t.memory.pack(next, t.route.trim() != TrimError)
+	if err == nil {
+		err = t.claim.save(context.WithoutCancel(ctx), &t.budget, t.session.version, v)
+	}
 	switch {
 	case err != nil:
 		t.memory.Observe.Turn("lost")
@@ -259,9 +264,10 @@ func tooLong(err error) bool {
 }
 
 // end lets the next turn in.
-func (t *turn) end() {
-	if t.leave != nil {
-		t.leave()
+func (t *turn) end(ctx context.Context) {
+	if t.claim != nil {
+		t.claim.leave(ctx, &t.budget)
+		t.claim = nil
 	}
 }
 

@@ -164,7 +164,7 @@ func faults() []fault {
 		{name: "09c a refused key within the stream", play: events(bad.Event(`{"error":{"message":"wrong key ` + keyCanary + `","type":"authentication_error","code":401}}`)), want: early, status: 502, code: "backend_auth", most: 1},
 		{name: "10a 200 and a page", play: always(bad.Whole(200, "<html>welcome</html>", "Content-Type: text/html")), want: early, status: 502},
 		{name: "10b 200 and an error", play: always(bad.Whole(200, `{"error":{"message":"no"}}`, jsonType)), want: early, status: 502},
-		{name: "10c 200 and an answer that is no stream", play: always(bad.Whole(200, `{"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}]}`, jsonType)), want: early, status: 502},
+		{name: "10c 200 and JSON that is no answer", play: always(bad.Whole(200, `{"id":"a","object":"chat.completion","choices":[]}`, jsonType)), want: early, status: 502},
 		{name: "10d 200 and nothing", play: always(bad.Whole(200, "", eventType)), want: early, status: 502},
 		{name: "10e 204", play: always(bad.Head(204)), want: early, status: 502},
 		{name: "10f compressed, which nobody asked for", play: always(bad.Whole(200, gzipped(10<<20), eventType, "Content-Encoding: gzip")), want: early, status: 502},

@@ -69,7 +69,7 @@ experiments:
 
 	run(t, "", "ab", "status", "--server", s.url).want(t, 0, "tuned on /v1/chat: running", fmt.Sprint(total["tuned/base"]), fmt.Sprint(total["tuned/service"]), "shadow", "not counted: 1, asked by a chat front end")
 	md := run(t, "", "ab", "report", "tuned", "-o", "md", "--server", s.url)
-	md.want(t, 0, "| feedback score |", "| better |")
+	md.want(t, 0, "| feedback score |", "| **better** |")
 	t.Logf("%s", md.stdout)
 	run(t, "", "ab", "report", "tuned", "-o", "svg", "--server", s.url).want(t, 0, "<svg", "</svg>")
 	var report struct {

@@ -29,7 +29,7 @@ func (x *Experiment) told() report.Experiment {
 		units[i] = string(by)
 	}
 	e := report.Experiment{
-		Name: x.name, Route: x.plan.Route, Units: strings.Join(units, ", else "), State: string(v.state), Winner: v.winner, Control: x.plan.Control,
+		Name: x.name, Route: x.plan.Route, Units: strings.Join(units, ", "), State: string(v.state), Winner: v.winner, Control: x.plan.Control,
 		At: time.Now(), Started: x.started, Ended: x.ended, Metrics: Metrics(), Draw: x.draw, Trails: x.follow.Trails(),
 		Excluded: maps.Clone(x.excluded), Reweighs: x.reweighs, Damaged: x.damaged,
 	}

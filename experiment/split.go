@@ -199,10 +199,11 @@ func (s *Split) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 	if err != nil {
 		return chat.Fail(err)
 	}
-	d, unit := t.decide(req, t.now.Load())
+	now := t.now.Load()
+	d, unit := t.decide(req, now)
 	arm := t.arm(d.Arm)
 	if arm == nil {
-		if d.Why == BackgroundOf {
+		if d.Why == BackgroundOf && now.state == Running {
 			t.exclude(d.Why)
 		}
 		return s.Tower.Chat(ctx, req)

@@ -14,7 +14,12 @@ type Entry struct {
 	Principal string    // who asked, such as the API key by its name
 	Session   string    // of the principal's; empty: none
 
-	Route   string
+	Operation string // what was asked for: "chat", "embeddings", "admin/reload", ...; empty: nothing that there is
+	Stream    bool
+	Status    int  // of HTTP; 499 where the client left; of a stream that failed, what it would have been before it began
+	Admitted  bool // there is a place for the entry where it is kept
+
+	Route   string // path; empty: none was reached
 	Model   string // as resolved
 	Arm     string // of an experiment, as "experiment/arm"; empty: none
 	Unit    string // of the experiment: whoever counts once in it, hashed
@@ -23,6 +28,8 @@ type Entry struct {
 	Classes []string       // of data that the filter found in the request
 	Request *chat.Filtered // what the filter did to the request; nil: nothing
 	Answer  *chat.Filtered // and to the answer, where it last did something
+
+	Sent []Sent // to other servers, in order; what came back is not told of each
 
 	Usage   chat.Usage
 	First   time.Duration // from Start to the first piece of the answer; 0: none came
@@ -33,6 +40,15 @@ type Entry struct {
 	Phrase  bool          // the answer begins as refusals do; a guess, see [SoundsLikeRefusal]
 	Outcome Outcome
 	Err     error // of an Outcome that is Failed; for its Kind and Code alone
+}
+
+// Sent is a body that was sent to a backend, for this request.
+type Sent struct {
+	Backend string
+	Outside bool          // of the house
+	After   time.Duration // since the request came
+	Bytes   int
+	SHA256  string // of the bytes that left the house; empty inside
 }
 
 // An Outcome is how a request ended. There is exactly one for each.

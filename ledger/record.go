@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"iter"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -28,14 +27,12 @@ func (m recorded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Ev
 			ID: req.ID, AnswerID: req.AnswerID, Start: time.Now(), Principal: req.Principal, Session: req.Session,
 			Route: m.route, Model: req.Model, Outcome: Gone,
 		}
-		below := new(notes)
-		ctx = context.WithValue(ctx, notesKey{}, below)
+		ctx, tell := Listen(ctx, e.Start)
 		var opening opening
 		defer func() {
 			e.Total = time.Since(e.Start)
-			e.Classes = req.Classes
 			e.Phrase = SoundsLikeRefusal(opening.String())
-			below.tell(e)
+			tell(e)
 			m.sink(e)
 		}()
 		for ev, err := range m.next.Chat(ctx, req) {
@@ -53,33 +50,6 @@ func (m recorded) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Ev
 			}
 		}
 		e.Outcome = Success
-	}
-}
-
-// notes are what a wrapper below a Record has learnt about the request, and
-// what no event tells: one that fails, or whose client leaves, may have had none.
-type notes struct {
-	mu        sync.Mutex
-	arm, unit string
-}
-
-type notesKey struct{}
-
-// Assign tells the Record above, where there is one, in which arm of an
-// experiment a request is, and who counts in it.
-func Assign(ctx context.Context, arm, unit string) {
-	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.arm, n.unit = arm, unit
-	}
-}
-
-func (n *notes) tell(e *Entry) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.arm != "" {
-		e.Arm, e.Unit = n.arm, n.unit
 	}
 }
 

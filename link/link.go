@@ -43,12 +43,22 @@ type sending struct {
 // attach adds a link to the session. It returns once the link has ended, with
 // the reason.
 func (s *Session) attach(conn Conn) error {
+	l, err := s.join(conn)
+	if err != nil {
+		return err
+	}
+	return l.read()
+}
+
+// join adds a link to the session. It carries nothing that comes until read is
+// called.
+func (s *Session) join(conn Conn) (*Link, error) {
 	l := &Link{s: s, conn: conn, wake: make(chan struct{}, 1), done: make(chan struct{}), heard: time.Now(), used: time.Now()}
 	s.mu.Lock()
 	if s.closed != nil {
 		s.mu.Unlock()
 		conn.Close()
-		return s.closed
+		return nil, s.closed
 	}
 	l.ackTimer = time.AfterFunc(time.Hour, l.ackDue)
 	s.links = append(s.links, l)
@@ -62,12 +72,13 @@ func (s *Session) attach(conn Conn) error {
 	s.pull()
 	s.mu.Unlock()
 	go l.write()
-	return l.read()
+	return l, nil
 }
 
 // stale reports whether nobody waits for a letter any more.
 func (x *letter) stale() bool { return x.heard || x.st != nil && x.st.err != nil }
 
+// read takes what comes until the link ends, and returns why it did.
 func (l *Link) read() error {
 	for {
 		b, err := l.conn.Read()
@@ -155,6 +166,9 @@ func (l *Link) deliver(x *letter) {
 	}
 }
 
+// bulky reports whether a letter is a piece of a large body.
+func (x *letter) bulky() bool { return x.kind == dataFrame && len(x.payload) > smallWord }
+
 // drop takes a letter off the account of this link.
 func (l *Link) drop(x *letter) {
 	l.bytes -= headerSize + len(x.payload)
@@ -174,10 +188,14 @@ func (l *Link) before(o *Link, now time.Time) bool {
 	return l.used.Before(o.used)
 }
 
-// push gives the link a letter to send.
+// push gives the link a letter to send. What is small goes before what is not.
 func (l *Link) push(x *letter, now time.Time) {
 	x.on = append(x.on, l)
-	l.queue = append(l.queue, x)
+	at := len(l.queue)
+	for !x.bulky() && at > 0 && l.queue[at-1].bulky() {
+		at--
+	}
+	l.queue = slices.Insert(l.queue, at, x)
 	l.bytes += headerSize + len(x.payload)
 	l.used = now
 	l.stir()
@@ -286,11 +304,12 @@ func (l *Link) check(now time.Time) error {
 		if len(s.streams) > 0 {
 			pause = pingBusy
 		}
-		if now.Sub(l.used) >= pause && len(l.queue) == 0 {
-			l.push(&letter{frame: frame{kind: pingFrame}}, now)
-		}
-		if l.leaving && len(l.queue) == 0 && now.Sub(l.used) > time.Second {
+		switch {
+		case len(l.queue) > 0:
+		case l.leaving && now.Sub(l.used) > time.Second:
 			return errLeft
+		case !l.leaving && now.Sub(l.used) >= pause:
+			l.push(&letter{frame: frame{kind: pingFrame}}, now)
 		}
 		return nil
 	}

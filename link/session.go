@@ -32,6 +32,8 @@ const (
 	tendBusy   = 20 * time.Millisecond
 	tendIdle   = time.Second
 	assumedRTT = 200 * time.Millisecond // before one has been measured
+
+	leastPatience = 50 * time.Millisecond // a busy machine takes its time as well
 )
 
 // A Conn carries messages of at most 16 KiB, whole and in order, until it
@@ -162,7 +164,7 @@ func (s *Session) room() error {
 }
 
 func (s *Session) add(id uint64) *Stream {
-	st := &Stream{s: s, id: id, granted: firstWindow, promised: firstWindow, window: firstWindow, begun: time.Now()}
+	st := &Stream{s: s, id: id, granted: firstWindow, promised: firstWindow, window: firstWindow, begun: time.Now(), gone: make(chan struct{})}
 	st.cond.L = &s.mu
 	s.owed += firstWindow
 	if len(s.streams) == 0 {
@@ -178,6 +180,7 @@ func (s *Session) forget(st *Stream) {
 		return
 	}
 	delete(s.streams, st.id)
+	close(st.gone)
 	s.owed -= st.promised - st.consumed
 	if len(s.streams) == 0 && s.closed == nil {
 		s.tick.Reset(tendIdle)
@@ -280,7 +283,9 @@ func (s *Session) rtt() time.Duration {
 }
 
 // patience is how long a word may be under way before it goes once more.
-func (s *Session) patience() time.Duration { return s.rtt()*5/4 + 5*ackDelay }
+func (s *Session) patience() time.Duration {
+	return max(s.rtt()*5/4+5*ackDelay, leastPatience)
+}
 
 // tend looks after links until the session is closed.
 func (s *Session) tend() {

@@ -45,8 +45,9 @@ type Stream struct {
 	s     *Session
 	id    uint64
 	begun time.Time
-	cond  sync.Cond // on s.mu; told of every change
-	err   error     // why it is over, for both directions
+	cond  sync.Cond     // on s.mu; told of every change
+	err   error         // why it is over, for both directions
+	gone  chan struct{} // closed when nothing is kept for it any more
 
 	// What goes out.
 	seq     uint32 // of the next word
@@ -95,7 +96,7 @@ func (st *Stream) writeHead(k kind, head []byte) {
 // post sends the next word.
 func (st *Stream) post(f frame) {
 	x := st.letter(f)
-	if len(f.payload) <= smallWord || f.kind != dataFrame {
+	if !x.bulky() {
 		st.s.send(x)
 		return
 	}

@@ -9,14 +9,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"bendi/ledger"
 	"bendi/openaicompat"
 )
 
 // A Gateway holds the metrics of a gateway. It is an [openaicompat.Observer].
 type Gateway struct {
-	Filter *Filter
-	Router *Router
-	Config *Config
+	Filter   *Filter
+	Router   *Router
+	Sessions *Sessions
+	Limits   *Limits
+	Config   *Config
 
 	Experiments *Experiments
 
@@ -48,6 +51,8 @@ func NewGateway(version string, workers map[string]Worker) *Gateway {
 	g.duration = histogram("bendi_http_request_duration_seconds", "From a request to the end of its whole answer, by what was asked for.", latencyBuckets, "operation")
 	g.Filter, g.Router, g.Config = newFilter(g.registry), newRouter(g.registry), newConfig(g.registry)
 	g.Experiments = newExperiments(g.registry)
+	g.Sessions = newSessions(g.registry)
+	g.Limits = newLimits(g.registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bendi_build_info", Help: "Which program this is; always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})
@@ -68,9 +73,12 @@ func (g *Gateway) Enter(route string) (leave func()) {
 	return running.Dec
 }
 
+// Admit admits every request: each can be counted.
+func (g *Gateway) Admit() error { return nil }
+
 // Ended counts a request. The times are of whole answers alone: how soon a
 // request was refused says nothing of how long one has to wait.
-func (g *Gateway) Ended(o openaicompat.Outcome) {
+func (g *Gateway) Ended(o *ledger.Entry) {
 	g.requests.WithLabelValues(o.Route, o.Backend, o.Model, strconv.Itoa(o.Status)).Inc()
 	if o.Status == openaicompat.StatusGone {
 		g.gone.WithLabelValues(o.Route, o.Backend, o.Model).Inc()
@@ -78,9 +86,9 @@ func (g *Gateway) Ended(o openaicompat.Outcome) {
 	if o.Route == "" || o.Status != http.StatusOK {
 		return
 	}
-	seconds(g.duration.WithLabelValues(o.Route, o.Backend, o.Model, o.Operation), o.Duration)
-	if o.Stream && o.FirstToken > 0 {
-		seconds(g.first.WithLabelValues(o.Route, o.Backend, o.Model), o.FirstToken)
+	seconds(g.duration.WithLabelValues(o.Route, o.Backend, o.Model, o.Operation), o.Total)
+	if o.Stream && o.First > 0 {
+		seconds(g.first.WithLabelValues(o.Route, o.Backend, o.Model), o.First)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bendi/access"
 	"bendi/chat"
 	"bendi/chat/chattest"
 	"bendi/inference/watch"
@@ -163,7 +164,11 @@ func TestGatewayCountsRequests(t *testing.T) {
 // anyone lets everybody in who has a key.
 type anyone struct{}
 
-func (anyone) Check(secret string) (string, bool) { return "canary-name", secret != "" }
+func (anyone) Needed() bool { return true }
+
+func (anyone) Check(context.Context, string) (access.Identity, error) {
+	return access.Identity{Name: "canary-name"}, nil
+}
 
 // Reloads are counted by what came of them, and the last one tells whether what
 // the files say is in force.

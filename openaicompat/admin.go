@@ -24,6 +24,7 @@ type Action struct {
 // act serves an action to those who may.
 func (s *server) act(a Action) handler {
 	return func(c *gin.Context, x *exchange) error {
+		x.operation = strings.TrimPrefix(a.Path, "/")
 		if err := s.mayAct(c.Request, x); err != nil {
 			return err
 		}
@@ -51,9 +52,9 @@ func (s *server) mayAct(r *http.Request, x *exchange) error {
 	if s.Inside {
 		return nil
 	}
-	if s.Keys != nil {
-		if s.Admin == nil || !s.Admin(x.key) {
-			return chat.Errorf(chat.Forbidden, "This key may not do this; the operator can allow it with admin: true under access.keys.")
+	if s.locked() {
+		if !x.who.Admin {
+			return chat.Errorf(chat.Forbidden, "This key may not do this; the operator can make one that may, with bendi key create --admin or admin: true under access.keys.")
 		}
 		return nil
 	}

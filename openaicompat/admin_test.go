@@ -46,7 +46,6 @@ func TestWhoMayAct(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			done := ""
 			o := openaicompat.Options{
-				Admin: func(key string) bool { return key == "operator" },
 				Actions: []openaicompat.Action{{Method: http.MethodPost, Path: "/admin/do", Do: func(_ context.Context, body []byte) (any, error) {
 					in, err := openaicompat.DecodeAction[struct{ What string }](body)
 					if err != nil {

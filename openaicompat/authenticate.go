@@ -1,33 +1,73 @@
 package openaicompat
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"bendi/access"
 	"bendi/chat"
 )
 
-// authenticate lets a request pass that carries a key, where keys are needed.
+// An Authenticator knows who asks.
+type Authenticator interface {
+	// Needed reports whether a secret is needed now.
+	Needed() bool
+	// Check returns who a secret shows to be asking, or an [access.Refusal].
+	Check(ctx context.Context, secret string) (access.Identity, error)
+}
+
+// authenticate finds out who asks, where that has to be known.
 func (s *server) authenticate(c *gin.Context, x *exchange) error {
-	if s.Keys == nil || isOpen(c.Request) {
+	if !s.locked() || isOpen(c.Request) {
 		return nil
 	}
 	secret := secretOf(c.Request.Header)
-	name, ok := s.Keys.Check(secret)
-	switch {
-	case secret == "":
+	if secret == "" {
 		c.Header("WWW-Authenticate", `Bearer realm="bendi"`)
 		return &chat.Error{Kind: chat.Unauthenticated, Code: "invalid_api_key",
 			Msg: "No API key was given. Send it as the header 'Authorization: Bearer KEY'; for an SDK, set OPENAI_API_KEY."}
-	case !ok:
-		c.Header("WWW-Authenticate", `Bearer realm="bendi", error="invalid_token"`)
-		return &chat.Error{Kind: chat.Unauthenticated, Code: "invalid_api_key",
-			Msg: "The API key is not known here. Ask whoever runs this server for one."}
 	}
-	x.key = name
+	who, err := s.Keys.Check(c.Request.Context(), secret)
+	if err != nil {
+		return refused(c, err)
+	}
+	x.who, x.key = who, who.Name
+	if who.Ended != nil {
+		x.endWith(c, who.Ended)
+	}
 	return nil
+}
+
+// locked reports whether requests need a secret.
+func (s *server) locked() bool { return s.Keys != nil && s.Keys.Needed() }
+
+// refused makes an error of why a secret opens nothing.
+func refused(c *gin.Context, err error) error {
+	r, ok := errors.AsType[*access.Refusal](err)
+	switch {
+	case !ok:
+		return err
+	case r.Now:
+		return &chat.Error{Kind: chat.Unavailable, Code: r.Code, Msg: r.Text, Err: r.Err}
+	}
+	c.Header("WWW-Authenticate", `Bearer realm="bendi", error="invalid_token"`)
+	return &chat.Error{Kind: chat.Unauthenticated, Code: r.Code, Msg: r.Text, Err: r.Err}
+}
+
+// errRevoked ends what runs for a key that is revoked.
+var errRevoked = &chat.Error{Kind: chat.Unauthenticated, Code: "revoked_api_key",
+	Msg: "The API key was revoked while this was being answered. Ask whoever runs this server for another."}
+
+// endWith has the request end when ended does.
+func (x *exchange) endWith(c *gin.Context, ended context.Context) {
+	ctx, cancel := context.WithCancelCause(c.Request.Context())
+	stop := context.AfterFunc(ended, func() { cancel(errRevoked) })
+	x.leave = func() { stop(); cancel(nil) }
+	c.Request = c.Request.WithContext(ctx)
 }
 
 // isOpen reports whether r needs no key: it asks what machines ask that have

@@ -72,6 +72,8 @@ type question[Req, Answer any] struct {
 	req       *Req
 	id, model *string                              // of req
 	from      func(principal string, priority int) // tells req who asks; nil: that makes no difference
+	inside    *bool                                // of req; nil: it goes nowhere
+	tokens    int64                                // most that the answer can take; 0: none are counted
 	extra     map[string]json.RawMessage           // of req
 	encode    func(*Answer) ([]byte, error)
 }
@@ -103,6 +105,14 @@ func once[Req, Answer any](
 		if *q.model, err = x.resolve(rt, *q.model); err != nil {
 			return err
 		}
+		if q.inside != nil {
+			*q.inside = x.who.Inside
+		}
+		done, err := s.reserve(c, x, rt, q.tokens)
+		if err != nil {
+			return err
+		}
+		defer func() { done(x.usage, 0, 0) }()
 		out, err := ask(c.Request.Context(), rt.Model, q.req)
 		if err != nil {
 			return err
@@ -121,6 +131,7 @@ func embedding(body []byte) (q question[chat.EmbedRequest, chat.Embeddings], err
 	}
 	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
 	q.extra, q.from = in.Request.Extra, func(who string, priority int) { in.Request.Principal, in.Request.Priority = who, priority }
+	q.inside, q.tokens = &in.Request.Inside, int64(len(body))
 	q.encode = func(out *chat.Embeddings) ([]byte, error) {
 		return wire.EncodeEmbeddings(in.Request.Model, in.Base64, out)
 	}
@@ -134,6 +145,7 @@ func reranking(body []byte) (q question[chat.RerankRequest, chat.Ranking], err e
 	}
 	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
 	q.extra, q.from = in.Request.Extra, func(who string, priority int) { in.Request.Principal, in.Request.Priority = who, priority }
+	q.inside, q.tokens = &in.Request.Inside, int64(len(body)+len(in.Request.Documents)*len(in.Request.Query)) // each is read behind the query
 	q.encode = func(out *chat.Ranking) ([]byte, error) {
 		var documents []string
 		if in.ReturnDocuments {
@@ -174,6 +186,11 @@ func (s *server) moderations(c *gin.Context, x *exchange, rt Route) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.reserve(c, x, rt, 0)
+	if err != nil {
+		return err
+	}
+	defer done(chat.Usage{}, 0, 0)
 	model, categories, results, err := rt.Moderator.Moderate(c.Request.Context(), texts)
 	if err != nil {
 		return err
@@ -185,21 +202,51 @@ func (s *server) moderations(c *gin.Context, x *exchange, rt Route) error {
 // begin notes the route of a request and reads its body.
 func (s *server) begin(c *gin.Context, x *exchange, rt Route) ([]byte, error) {
 	x.route = rt.Path
+	if !x.who.Scopes.Route(rt.Path) {
+		return nil, chat.Errorf(chat.Forbidden, "This key may not use the route %s. Ask whoever runs this server to allow it.", rt.Path)
+	}
 	c.Header("X-Bendi-Route", rt.Path)
 	return s.body(c)
 }
 
-// resolve returns the name of the model that answers to a name.
+// resolve returns the name of the model that answers to a name, for whoever asks.
 func (x *exchange) resolve(rt Route, name string) (string, error) {
 	r, ok := rt.Model.(Resolver)
 	if !ok {
 		return name, nil
 	}
-	name, err := r.Resolve(name)
-	if err == nil {
-		x.model = name // one of ours, and no words of a client's
+	id, err := r.Resolve(name)
+	if x.who.Scopes.Models != nil {
+		id, err = x.within(rt, name, id, err)
 	}
-	return name, err
+	if err == nil {
+		x.model = id // one of ours, and no words of a client's
+	}
+	return id, err
+}
+
+// within is resolve for who may not use every model: for them there are no
+// others, and where they name none, the first that they may use answers.
+func (x *exchange) within(rt Route, name, id string, err error) (string, error) {
+	if err == nil && x.who.Scopes.Model(id) {
+		return id, nil
+	}
+	var may []string
+	if l, ok := rt.Model.(chat.Lister); ok {
+		for _, m := range l.Models() {
+			if x.who.Scopes.Model(m.ID) {
+				may = append(may, m.ID)
+			}
+		}
+	}
+	switch {
+	case len(may) == 0:
+		return "", chat.Errorf(chat.Forbidden, "This key may use no model of the route %s. Ask whoever runs this server to allow one.", rt.Path)
+	case name == "":
+		return may[0], nil
+	}
+	return "", &chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound, Param: "model",
+		Msg: "There is no model of that name here for this key; there are: " + strings.Join(may, ", ") + "."}
 }
 
 // end answers with a body, unless that could not be made.

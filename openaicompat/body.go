@@ -3,8 +3,10 @@ package openaicompat
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,7 +25,16 @@ func (s *server) body(c *gin.Context) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	buf.Grow(int(max(size, 0)) + bytes.MinRead)
-	_, err := buf.ReadFrom(http.MaxBytesReader(c.Writer, c.Request.Body, s.MaxBody))
+	paced, free := s.paced(c, c.Request.Body)
+	_, err := buf.ReadFrom(http.MaxBytesReader(c.Writer, io.NopCloser(paced), s.MaxBody))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		hangUp(c)
+		return nil, &chat.Error{Kind: chat.Invalid, Code: "body_too_slow", Err: err,
+			Msg: fmt.Sprintf("Of the request body, %d bytes have come in %v; it has to come in that time, and by 16 KiB a second beyond.", buf.Len(), s.BodyTimeout)}
+	case err == nil:
+		free()
+	}
 	switch {
 	case err == nil:
 		return buf.Bytes(), nil

@@ -50,6 +50,12 @@ func (s *server) answer(c *gin.Context, x *exchange, rt Route, p *protocol, body
 		return err
 	}
 	x.stream = call.stream
+	most, prompt := bound(rt, call.requests, len(body))
+	done, err := s.reserve(c, x, rt, most)
+	if err != nil {
+		return err
+	}
+	defer func() { done(x.usage, prompt, x.pieces) }()
 	told := telling{Head: head}
 	if call.echo {
 		if told.echo, err = echoes(c.Request.Context(), rt.Model, call.requests); err != nil {
@@ -77,6 +83,9 @@ func (s *server) answer(c *gin.Context, x *exchange, rt Route, p *protocol, body
 	if x.arm != "" {
 		c.Header(armHeader, x.arm)
 	}
+	if session := wire.SessionHeader(x.memory); session != "" {
+		c.Header(sessionHeader, session)
+	}
 	if filter := wire.FilterHeader(answer.Filtered()); filter != "" {
 		c.Header(filterHeader, filter)
 	}
@@ -89,9 +98,11 @@ func (s *server) address(c *gin.Context, x *exchange, rt Route, p *protocol, cal
 	head = wire.Head{ID: newID(p.prefix), Created: time.Now().Unix()}
 	for _, req := range call.requests {
 		req.ID, req.AnswerID, req.Principal = x.id, head.ID, s.principal(c.Request.Header, x)
+		req.Inside = x.who.Inside
 		if err := session(c.Request.Header, req); err != nil {
 			return head, 0, err
 		}
+		x.answerID, x.session = head.ID, req.Session
 		if req.Priority, err = s.priority(c.Request.Header, x, rt, req.Extra["priority"]); err != nil {
 			return head, 0, err
 		}
@@ -142,6 +153,9 @@ func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, call *call, p
 			if x.arm != "" {
 				out.header(armHeader, x.arm)
 			}
+		}
+		if ev.Memory != nil {
+			out.header(sessionHeader, wire.SessionHeader(ev.Memory))
 		}
 		if f := ev.Filtered; f != nil && !f.Answer {
 			out.header(filterHeader, wire.FilterHeader(f, nil))
@@ -197,8 +211,10 @@ func (x *exchange) noteFilter(f *chat.Filtered) {
 // note keeps what the log tells about an answer. It reports whether ev was the
 // first to say who answers.
 func (x *exchange) note(ev chat.Event) (named bool) {
-	if x.first.IsZero() && (ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.ToolCall != nil) {
-		x.first = time.Now()
+	if ev.Text != "" || ev.Reasoning != "" || ev.Refusal != "" || ev.ToolCall != nil {
+		if x.pieces++; x.first.IsZero() {
+			x.first = time.Now()
+		}
 	}
 	if ev.Finish != "" && ev.Choice == 0 {
 		x.finish = ev.Finish
@@ -207,6 +223,9 @@ func (x *exchange) note(ev chat.Event) (named bool) {
 		x.usage = *ev.Usage
 	}
 	x.noteFilter(ev.Filtered)
+	if ev.Memory != nil {
+		x.memory = ev.Memory
+	}
 	if x.backend == "" && ev.Backend != "" {
 		x.backend, x.arm, named = ev.Backend, ev.Arm, true
 	}

@@ -1,6 +1,7 @@
 package openaicompat
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"strings"
@@ -8,7 +9,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"bendi/access"
 	"bendi/chat"
+	"bendi/ledger"
 	"bendi/openaicompat/wire"
 )
 
@@ -16,7 +19,9 @@ import (
 type exchange struct {
 	id    string // of the request
 	start time.Time
-	key   string // name of the API key
+	who   access.Identity
+	key   string // name of the API key, which is that of who
+	leave func() // when the request has ended; nil: nothing is to be done
 	route string // path of the route
 
 	operation string // what is asked of it: "chat", or an endpoint without its slash
@@ -25,14 +30,20 @@ type exchange struct {
 	arm       string // of an experiment
 	stream    bool
 	first     time.Time // when the first delta came
+	pieces    int64     // of the answer
 	finish    chat.Finish
 	usage     chat.Usage
 	request   *chat.Filtered // what the filter did to the request
 	answer    *chat.Filtered // and to the answer, where it last did something
+	memory    *chat.Memory   // what the memory of the conversation did
 	err       error
 	fault     int  // the status of err, which a stream that had begun could not have
 	gone      bool // the client has left
-	probe     bool // asked again and again by machines, and not worth a line
+	admitted  bool // see [Observer]
+	answerID  string
+	session   string              // that the client names
+	learnt    func(*ledger.Entry) // adds what was learnt where the request was answered
+	probe     bool                // asked again and again by machines, and not worth a line
 }
 
 const exchangeKey = "openaicompat.exchange"
@@ -44,11 +55,17 @@ const StatusGone = 499
 func (s *server) observe(c *gin.Context) {
 	x := &exchange{id: requestID(c.GetHeader("X-Request-Id")), start: time.Now()}
 	c.Set(exchangeKey, x)
+	var ctx context.Context
+	ctx, x.learnt = ledger.Listen(c.Request.Context(), x.start)
+	c.Request = c.Request.WithContext(ctx)
 	c.Header("X-Request-Id", x.id)
 	if s.protocols[c.FullPath()] != nil {
 		c.Header("Request-Id", x.id) // its name with Anthropic's clients
 	}
 	c.Next()
+	if x.leave != nil {
+		x.leave()
+	}
 	if !x.gone {
 		// The limit of the last write must not outlive this response: the
 		// connection may serve others.
@@ -56,7 +73,7 @@ func (s *server) observe(c *gin.Context) {
 	}
 	s.log(c, x)
 	if !x.probe {
-		s.Observer.Ended(x.outcome(c))
+		s.Observer.Ended(x.entry(c))
 	}
 }
 
@@ -83,6 +100,9 @@ func (s *server) log(c *gin.Context, x *exchange) {
 	case x.err != nil && x.fault >= 500:
 		level = slog.LevelError
 	}
+	if !s.Log.Enabled(c.Request.Context(), level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("method", c.Request.Method),
 		slog.String("path", c.Request.URL.Path),
@@ -108,6 +128,7 @@ func (s *server) log(c *gin.Context, x *exchange) {
 	}
 	text("finish", string(x.finish))
 	text("filter", wire.FilterHeader(x.request, x.answer))
+	text("session", wire.SessionHeader(x.memory))
 	if x.stream {
 		attrs = append(attrs, slog.Bool("stream", true))
 	}

@@ -50,16 +50,17 @@ func (s *server) union(base string) *catalogue {
 	return cat
 }
 
-// models lists the models. Of two by one name, the first is meant.
-func (cat *catalogue) models() []chat.ModelInfo {
+// models lists the models that whoever asks may use. Of two by one name, the
+// first is meant.
+func (cat *catalogue) models(x *exchange) []chat.ModelInfo {
 	var all []chat.ModelInfo
 	for _, rt := range cat.routes {
 		l, ok := rt.Model.(chat.Lister)
-		if !ok {
+		if !ok || !x.who.Scopes.Route(rt.Path) {
 			continue
 		}
 		for _, m := range l.Models() {
-			if !slices.ContainsFunc(all, func(have chat.ModelInfo) bool { return have.ID == m.ID }) {
+			if x.who.Scopes.Model(m.ID) && !slices.ContainsFunc(all, func(have chat.ModelInfo) bool { return have.ID == m.ID }) {
 				all = append(all, m)
 			}
 		}
@@ -69,9 +70,9 @@ func (cat *catalogue) models() []chat.ModelInfo {
 
 func (cat *catalogue) list(c *gin.Context, x *exchange) error {
 	if asksAsAnthropic(c) {
-		return cat.server.json(c, http.StatusOK, anthropic.EncodeModels(cat.models()))
+		return cat.server.json(c, http.StatusOK, anthropic.EncodeModels(cat.models(x)))
 	}
-	body, err := wire.EncodeModels(cat.models())
+	body, err := wire.EncodeModels(cat.models(x))
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (cat *catalogue) get(c *gin.Context, x *exchange) error {
 	if id == "" {
 		return cat.list(c, x)
 	}
-	m, err := cat.find(id)
+	m, err := cat.find(x, id)
 	if err != nil {
 		return err
 	}
@@ -98,18 +99,18 @@ func (cat *catalogue) get(c *gin.Context, x *exchange) error {
 }
 
 // find returns the model that a request for id would reach.
-func (cat *catalogue) find(id string) (chat.ModelInfo, error) {
+func (cat *catalogue) find(x *exchange, id string) (chat.ModelInfo, error) {
 	var unknown error = &chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound, Param: "model", Msg: "There is no model of that name here."}
 	for _, rt := range cat.routes {
-		name := id
-		if r, ok := rt.Model.(Resolver); ok {
-			var err error
-			if name, err = r.Resolve(id); err != nil {
-				unknown = err
-				continue
-			}
+		if !x.who.Scopes.Route(rt.Path) {
+			continue
 		}
-		for _, m := range cat.models() {
+		name, err := x.resolve(rt, id)
+		if err != nil {
+			unknown = err
+			continue
+		}
+		for _, m := range cat.models(x) {
 			if m.ID == name {
 				return m, nil
 			}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"bendi/ledger"
 )
 
 // An Observer is told of requests, for metrics. It may be told of several at
@@ -12,40 +14,47 @@ import (
 type Observer interface {
 	// Enter tells of a request to a route, and leave of the end of its answer.
 	Enter(route string) (leave func())
+	// Admit returns why nothing can be answered now. It is asked for each
+	// request that is no probe.
+	Admit() error
 	// Ended tells how a request ended, whether it came as far as a route or
-	// not. Pages and probes do not count.
-	Ended(o Outcome)
+	// not. Pages and probes that were answered do not count. Nothing in it is a
+	// name that a client has made up, but for its ID: what was not resolved is
+	// empty.
+	Ended(*ledger.Entry)
 }
 
-// An Outcome is how a request ended. It holds no name that a client has made
-// up: what was not resolved is empty.
-type Outcome struct {
-	Route      string // path
-	Operation  string // "chat", "embeddings", "rerank", ...; empty where no route was reached
-	Model      string // as resolved
-	Backend    string // who answered
-	Status     int    // 499 where the client left; of a stream that failed, what it would have been before it began
-	Stream     bool
-	FirstToken time.Duration // until the first piece of the answer; 0: none came
-	Duration   time.Duration
+// admit refuses a request of which nothing could be kept.
+func (s *server) admit(c *gin.Context, x *exchange) error {
+	if s.probes[c.FullPath()] {
+		return nil
+	}
+	err := s.Observer.Admit()
+	x.admitted = err == nil
+	return err
 }
 
-// outcome sums a request up.
-func (x *exchange) outcome(c *gin.Context) Outcome {
-	o := Outcome{
-		Route: x.route, Operation: x.operation, Model: x.model, Backend: x.backend, Stream: x.stream,
-		Status: c.Writer.Status(), Duration: time.Since(x.start),
+// entry sums a request up.
+func (x *exchange) entry(c *gin.Context) *ledger.Entry {
+	e := &ledger.Entry{
+		ID: x.id, AnswerID: x.answerID, Start: x.start, Principal: x.key, Session: x.session,
+		Operation: x.operation, Stream: x.stream, Status: c.Writer.Status(), Admitted: x.admitted,
+		Route: x.route, Model: x.model, Arm: x.arm, Backend: x.backend, Request: x.request, Answer: x.answer,
+		Usage: x.usage, Total: time.Since(x.start), Finish: x.finish, Outcome: ledger.Success,
 	}
 	switch {
 	case x.gone:
-		o.Status = StatusGone
+		e.Status, e.Outcome = StatusGone, ledger.Gone
 	case x.err != nil:
-		o.Status = x.fault
+		e.Status, e.Outcome, e.Err = x.fault, ledger.Failed, x.err
+	case e.Status >= 400:
+		e.Outcome = ledger.Failed
 	}
 	if !x.first.IsZero() {
-		o.FirstToken = x.first.Sub(x.start)
+		e.First = x.first.Sub(x.start)
 	}
-	return o
+	x.learnt(e)
+	return e
 }
 
 // page serves h beside the routes.
@@ -62,4 +71,5 @@ func (s *server) page(h http.Handler) handler {
 type nobody struct{}
 
 func (nobody) Enter(string) func() { return func() {} }
-func (nobody) Ended(Outcome)       {}
+func (nobody) Admit() error        { return nil }
+func (nobody) Ended(*ledger.Entry) {}

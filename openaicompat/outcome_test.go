@@ -10,7 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bendi/chat"
 	"bendi/chat/chattest"
+	"bendi/ledger"
 	"bendi/openaicompat"
 )
 
@@ -19,7 +21,9 @@ type witness struct {
 	mu      sync.Mutex
 	inside  map[string]int // requests by route
 	entered int
-	ended   []openaicompat.Outcome
+	ended   []outcome
+	entries []*ledger.Entry
+	full    error // why nothing is admitted
 }
 
 func (w *witness) Enter(route string) (leave func()) {
@@ -37,10 +41,21 @@ func (w *witness) add(route string, n int) {
 	w.entered += max(n, 0)
 }
 
-func (w *witness) Ended(o openaicompat.Outcome) {
+func (w *witness) Admit() error { return w.full }
+
+func (w *witness) Ended(e *ledger.Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ended = append(w.ended, o)
+	w.ended = append(w.ended, outcome{e.Route, e.Operation, e.Model, e.Backend, e.Status, e.Stream, e.First, e.Total})
+	w.entries = append(w.entries, e)
+}
+
+// An outcome is what there is to be said of an entry without its names.
+type outcome struct {
+	Route, Operation, Model, Backend string
+	Status                           int
+	Stream                           bool
+	FirstToken, Duration             time.Duration
 }
 
 // Each request that is no probe has one outcome, which holds nothing that its
@@ -50,25 +65,25 @@ func TestOutcomes(t *testing.T) {
 	tests := []struct {
 		name, script, method, path, body string
 		patience                         time.Duration // of the client; 0: enough
-		want                             openaicompat.Outcome
+		want                             outcome
 	}{
 		{"a whole answer", "!sleep 2s\n你\n!sleep 1s\n好\n", "POST", "/v1/chat", hello, 0,
-			openaicompat.Outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: 200, FirstToken: 2 * second, Duration: 3 * second}},
+			outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: 200, FirstToken: 2 * second, Duration: 3 * second}},
 		{"a stream", "!sleep 2s\n你\n!sleep 1s\n好\n", "POST", "/v1/chat/pro", helloStream, 0,
-			openaicompat.Outcome{Route: "/v1/chat/pro", Operation: "chat", Model: "bendi-demo:service", Backend: "engine-1", Status: 200, Stream: true, FirstToken: 2 * second, Duration: 3 * second}},
+			outcome{Route: "/v1/chat/pro", Operation: "chat", Model: "bendi-demo:service", Backend: "engine-1", Status: 200, Stream: true, FirstToken: 2 * second, Duration: 3 * second}},
 		{"an alias", "好\n", "POST", "/v1/chat", `{"model":"auto","messages":[{"role":"user","content":"你好"}]}`, 0,
-			openaicompat.Outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: 200}},
+			outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: 200}},
 		{"a stream that fails", "!sleep 1s\n你\n!fail unavailable later\n", "POST", "/v1/chat", helloStream, 0,
-			openaicompat.Outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: 503, Stream: true, FirstToken: second, Duration: second}},
+			outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: 503, Stream: true, FirstToken: second, Duration: second}},
 		{"a panic", "!panic\n", "POST", "/v1/chat", hello, 0,
-			openaicompat.Outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Status: 500}},
+			outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Status: 500}},
 		{"a client that leaves", "你\n!wait\n", "POST", "/v1/chat", helloStream, 2 * second,
-			openaicompat.Outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: openaicompat.StatusGone, Stream: true, Duration: 2 * second}},
+			outcome{Route: "/v1/chat", Operation: "chat", Model: "bendi-demo", Backend: "engine-1", Status: openaicompat.StatusGone, Stream: true, Duration: 2 * second}},
 		{"a model that there is not", "好\n", "POST", "/v1/chat", `{"model":"canary","messages":[{"role":"user","content":"你好"}]}`, 0,
-			openaicompat.Outcome{Route: "/v1/chat", Operation: "chat", Status: 404}},
-		{"no JSON", "好\n", "POST", "/v1/chat", "canary", 0, openaicompat.Outcome{Route: "/v1/chat", Operation: "chat", Status: 400}},
-		{"no such path", "好\n", "GET", "/canary", "", 0, openaicompat.Outcome{Status: 404}},
-		{"a list", "好\n", "GET", "/v1/models", "", 0, openaicompat.Outcome{Status: 200}},
+			outcome{Route: "/v1/chat", Operation: "chat", Status: 404}},
+		{"no JSON", "好\n", "POST", "/v1/chat", "canary", 0, outcome{Route: "/v1/chat", Operation: "chat", Status: 400}},
+		{"no such path", "好\n", "GET", "/canary", "", 0, outcome{Status: 404}},
+		{"a list", "好\n", "GET", "/v1/models", "", 0, outcome{Status: 200}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,4 +159,33 @@ func fetch(t *testing.T, client *http.Client, method, path, body string, patienc
 		t.Fatal(err)
 	}
 	return res.StatusCode, string(data)
+}
+
+// While nothing can be kept, nothing is answered but probes.
+func TestNotAdmitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &witness{full: &chat.Error{Kind: chat.Unavailable, Code: "audit_unavailable", Msg: "full"}}
+		script := engine{chattest.Script("好\n")}
+		client := serve(t, openaicompat.New(openaicompat.Options{Routes: script.routes(t), Observer: w}))
+		for _, tt := range []struct {
+			method, path, body string
+			status             int
+		}{
+			{"POST", "/v1/chat", hello, 503}, {"POST", "/v1/embeddings", "{}", 503}, {"GET", "/v1/models", "", 503}, {"GET", "/nothing", "", 503},
+			{"GET", "/healthz", "", 200}, {"GET", "/readyz", "", 200},
+		} {
+			if got, _ := fetch(t, client, tt.method, tt.path, tt.body, 0); got != tt.status {
+				t.Errorf("%s %s: %d, want %d", tt.method, tt.path, got, tt.status)
+			}
+		}
+		synctest.Wait()
+		if len(w.entries) != 4 {
+			t.Errorf("%d entries, want 4", len(w.entries))
+		}
+		for _, e := range w.entries {
+			if e.Admitted || e.Outcome != ledger.Failed {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
 }

@@ -35,11 +35,7 @@ func (s *server) priority(h http.Header, x *exchange, rt Route, body json.RawMes
 		n, _ := strconv.Atoi(h.Get(priorityHeader))
 		return bounded(n), nil
 	}
-	priority := rt.Priority
-	if s.Priority != nil {
-		priority += s.Priority(x.key)
-	}
-	priority = bounded(priority)
+	priority := bounded(rt.Priority + x.who.Priority)
 	if len(body) == 0 {
 		return priority, nil
 	}

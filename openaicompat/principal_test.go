@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bendi/access"
 	"bendi/chat"
 	"bendi/chat/chattest"
 	"bendi/openaicompat"
@@ -37,9 +38,14 @@ func (h *heard) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 	}
 }
 
+// named takes the name of a key for its secret.
 type named struct{}
 
-func (named) Check(secret string) (string, bool) { return secret, secret != "" }
+func (named) Needed() bool { return true }
+
+func (named) Check(_ context.Context, secret string) (access.Identity, error) {
+	return access.Identity{Name: secret, Admin: secret == "operator", Priority: map[string]int{"shop": 2, "batch": -4}[secret]}, nil
+}
 
 // Who asks, and how urgently, is up to the key and the route. Headers that say
 // so are believed inside alone, and a body can only lower its own priority.
@@ -69,9 +75,8 @@ func TestPrincipalAndPriority(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			model := &heard{Script: "你\n"}
 			o := openaicompat.Options{
-				Routes:   []openaicompat.Route{{Path: "/v1/chat", Model: model, Priority: 1}},
-				Priority: func(key string) int { return map[string]int{"shop": 2, "batch": -4}[key] },
-				Inside:   tt.inside,
+				Routes: []openaicompat.Route{{Path: "/v1/chat", Model: model, Priority: 1}},
+				Inside: tt.inside,
 			}
 			if tt.key != "" {
 				o.Keys = named{}

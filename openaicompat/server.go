@@ -19,20 +19,22 @@ import (
 type Options struct {
 	Routes []Route
 	Keys   Authenticator            // nil: everybody may ask
+	Limits Limiter                  // how much; nil: as much as they like
 	Ready  func() error             // why requests cannot be answered now; the text is shown to whoever asks. nil: always ready
 	States func() map[string]string // of the models, by id, as /readyz tells them; nil: it does not
 	Log    *slog.Logger             // nil: nothing is logged
 
-	Feedback Taker                 // of feedback about answers; nil: none is taken
-	Actions  []Action              // what the operator may have done
-	Admin    func(key string) bool // whether a key may; nil: none may. Without keys, who is on this machine may
-	Priority func(key string) int  // of the requests of a key, by its name; nil: 0
-	Inside   bool                  // a gateway of ours asks, and is believed about who its clients are
+	Feedback Taker    // of feedback about answers; nil: none is taken
+	Sessions Sessions // the conversations that are remembered; nil: none are
+	Actions  []Action // what the operator may have done: a key that may, or where none is needed, whoever is on this machine
+	Inside   bool     // a gateway of ours asks, and is believed about who its clients are
 
 	KeepAlive    time.Duration // of a stream without news, between comments; 0: 15 s
 	WriteTimeout time.Duration // for a client to take in what was written; 0: 60 s
 	MaxBody      int64         // bytes; 0: 8 MiB
-	AllowOrigins []string      // of browsers' pages; nil: any
+	BodyTimeout  time.Duration // for a client to send its body, and a second more for each 16 KiB; 0: 30 s
+	AllowOrigins []string      // of browsers' pages, beside those of the server itself; none: those of this machine, and any where a key is needed
+	Hosts        []string      // names that the server goes by, beside addresses and those of this machine; nil: any
 
 	Observer Observer                // is told of each request; nil: nobody is
 	Pages    map[string]http.Handler // what else there is to get, by path; where keys are needed, so are they here
@@ -62,16 +64,11 @@ type Resolver interface {
 	Resolve(name string) (string, error)
 }
 
-// An Authenticator knows the API keys.
-type Authenticator interface {
-	// Check returns the name of the key with that secret.
-	Check(secret string) (name string, ok bool)
-}
-
 type server struct {
 	Options
 	engine *gin.Engine
 	served map[string]bool // method and path of what has a handler
+	probes map[string]bool // paths that machines ask again and again
 
 	protocols map[string]*protocol // by path, where it is not that of chats
 	chats     []string             // paths of the routes
@@ -90,16 +87,14 @@ func New(o Options) http.Handler {
 	o.KeepAlive = cmp.Or(o.KeepAlive, 15*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
 	o.MaxBody = cmp.Or(o.MaxBody, 8<<20)
-	if o.AllowOrigins == nil {
-		o.AllowOrigins = []string{"*"}
-	}
+	o.BodyTimeout = cmp.Or(o.BodyTimeout, 30*time.Second)
 
 	gin.SetMode(gin.ReleaseMode) // else it prints to standard output
-	s := &server{Options: o, engine: gin.New(), served: map[string]bool{}, protocols: map[string]*protocol{}}
+	s := &server{Options: o, engine: gin.New(), served: map[string]bool{}, probes: map[string]bool{"/healthz": true, "/healthz/": true, "/readyz": true, "/readyz/": true}, protocols: map[string]*protocol{}}
 	e := s.engine
 	e.RedirectTrailingSlash = false // not every client follows a redirected POST
 	e.HandleMethodNotAllowed = true
-	e.Use(s.observe, crossOrigin(o.AllowOrigins), s.handle(s.authenticate))
+	e.Use(s.observe, s.handle(s.guard), s.crossOrigin(), s.handle(s.admit), s.handle(s.authenticate))
 	e.NoRoute(s.handle(s.notFound))
 	e.NoMethod(s.handle(s.wrongMethod))
 
@@ -107,11 +102,13 @@ func New(o Options) http.Handler {
 	s.on(http.MethodGet, s.healthy, "/healthz", "/healthz/")
 	s.on(http.MethodGet, s.ready, "/readyz", "/readyz/")
 	for path, h := range o.Pages {
+		s.probes[path], s.probes[path+"/"] = true, true
 		s.on(http.MethodGet, s.page(h), path, path+"/")
 	}
 	for _, a := range o.Actions {
 		s.on(a.Method, s.act(a), a.Path, a.Path+"/")
 	}
+	s.remember()
 	for _, rt := range o.Routes {
 		rt.Path = strings.TrimSuffix(rt.Path, "/")
 		s.chats = append(s.chats, rt.Path)

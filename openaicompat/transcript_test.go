@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"bendi/access"
 	"bendi/chat"
 	"bendi/chat/chattest"
 	"bendi/openaicompat"
@@ -120,7 +121,15 @@ func (e *engine) routes(t testing.TB) []openaicompat.Route {
 // keys maps secrets to names.
 type keys map[string]string
 
-func (k keys) Check(secret string) (string, bool) { name, ok := k[secret]; return name, ok }
+func (k keys) Needed() bool { return true }
+
+func (k keys) Check(_ context.Context, secret string) (access.Identity, error) {
+	name, ok := k[secret]
+	if !ok {
+		return access.Identity{}, &access.Refusal{Code: "invalid_api_key", Text: "The API key is not known here. Ask whoever runs this server for one."}
+	}
+	return access.Identity{Name: name}, nil
+}
 
 // options reads the lines of a setup.
 func options(t *testing.T, o *openaicompat.Options, setup string) {
@@ -146,6 +155,9 @@ func options(t *testing.T, o *openaicompat.Options, setup string) {
 		}
 	}
 }
+
+// always are headers that every response has, and that no transcript shows.
+var always = []string{"Date", "Content-Length", "Vary", "X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Content-Security-Policy"}
 
 // exchange sends a request of a transcript and returns the response as one.
 func exchange(t *testing.T, client *http.Client, request []byte) []byte {
@@ -174,7 +186,7 @@ func exchange(t *testing.T, client *http.Client, request []byte) []byte {
 	var out bytes.Buffer
 	fmt.Fprintln(&out, res.StatusCode)
 	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
-		if name != "Date" && name != "Content-Length" && name != "Vary" {
+		if !slices.Contains(always, name) {
 			fmt.Fprintf(&out, "%s: %s\n", name, strings.Join(res.Header[name], ", "))
 		}
 	}

@@ -24,6 +24,13 @@ func code(kind chat.Kind, code string) error {
 // What backends can do wrong, one row each, and what the client sees of it. The
 // backends a and b are tiers; the rows of the fault catalogue that are about the
 // wire are tested where that is read.
+// A mortalError is one that the backend may have failed of the request with.
+type mortalError struct{ e *chat.Error }
+
+func (e mortalError) Error() string { return e.e.Error() }
+func (e mortalError) Unwrap() error { return e.e }
+func (mortalError) Deadly() bool    { return true }
+
 func TestFaults(t *testing.T) {
 	reasoning := chat.Event{Reasoning: "hm"}
 	call := chat.Event{ToolCall: &chat.ToolCallDelta{ID: "c", Name: "f"}}
@@ -45,6 +52,9 @@ func TestFaults(t *testing.T) {
 			text: "a1a2", trace: "asked a; committed a; done a"},
 		{name: "an answer without a word", a: scene(role), b: ok,
 			text: "", trace: "asked a; committed a; done a"},
+
+		{name: "it fails inside, maybe of this request", a: scene(mortalError{&chat.Error{Kind: chat.BadBackend}}),
+			failed: true, kind: chat.BadBackend, trace: "asked a; failed a; asked a; failed a; gave up (tries)"},
 
 		// 1, 2: the backend breaks off in the midst.
 		{name: "end of stream after a token", a: scene("a1", eof), b: ok,

@@ -112,7 +112,7 @@ func (p *program) admin(ctx context.Context, server, method, path string, in, ou
 		return fmt.Errorf(p.say("nothing answers at %s: start it with `bendi serve`, or name another server with --server", "%s 没有响应：请用 `bendi serve` 启动服务，或用 --server 指定其他服务"), server)
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 4<<20))
+	text, err := io.ReadAll(io.LimitReader(res.Body, 256<<20))
 	if err != nil {
 		return err
 	}

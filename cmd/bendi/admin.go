@@ -28,15 +28,6 @@ type adapterBody struct {
 	Path string `json:"path,omitempty"` // of the file; to load alone
 }
 
-// admins returns whether a key may change what runs, by its name.
-func admins(cfg *config.Config) func(key string) bool {
-	byName := make(map[string]bool)
-	for _, k := range cfg.Access.Keys {
-		byName[k.Name] = k.Admin
-	}
-	return func(key string) bool { return byName[key] }
-}
-
 // actions explain requests, and list, load and unload the adapters of the
 // models.
 func (h *house) actions() []openaicompat.Action {

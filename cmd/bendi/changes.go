@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"bendi/access/token"
 	"bendi/config"
 	"bendi/inference/llamacpp"
 )
 
 // A change is something in which one house differs from another.
 type change struct {
-	What string `json:"what"` // route, model, backend, filter, experiment, lexicons, key or setting
+	What string `json:"what"` // route, model, backend, filter, experiment, lexicons, key, issuer or setting
 	Name string `json:"name,omitempty"`
 	How  string `json:"how"` // added, removed or changed
 }
@@ -41,6 +42,7 @@ func changes(old, next *house) []change {
 	}
 	all = slices.Concat(all,
 		differ("key", keysByName(a), keysByName(b), alike),
+		differ("issuer", issuersByName(old), issuersByName(next), alike),
 		differ("setting", settingsOf(a), settingsOf(b), alike))
 	return append([]change{}, all...) // where there are none, JSON has a list all the same
 }
@@ -81,11 +83,22 @@ func keysByName(cfg *config.Config) map[string]config.Key {
 	return all
 }
 
+func issuersByName(h *house) map[string]token.Issuer {
+	all := make(map[string]token.Issuer)
+	for _, i := range h.issuers {
+		all[i.Name] = i
+	}
+	return all
+}
+
 // settingsOf returns what else a configuration says, by key.
 func settingsOf(cfg *config.Config) map[string]string {
-	named := []string{"models", "routes", "backends", "filters", "experiments", "lexicons", "access"}
+	named := []string{"models", "routes", "backends", "filters", "experiments", "lexicons"}
 	all := make(map[string]string)
 	for _, s := range new(config.Origins).Settings(cfg) {
+		if strings.HasPrefix(s.Key, "access.keys") || strings.HasPrefix(s.Key, "access.jwt") {
+			continue
+		}
 		if top, _, _ := strings.Cut(s.Key, "."); !slices.ContainsFunc(named, func(name string) bool { return strings.HasPrefix(top, name) }) {
 			all[s.Key] = s.Value
 		}

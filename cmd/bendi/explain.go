@@ -81,8 +81,8 @@ func (n *neighbourhood) explain(ctx context.Context, in inquiry, shelf *filter.S
 		return nil, &chat.Error{Kind: chat.NotFound, Param: "route", Msg: fmt.Sprintf("There is no route %q; there are: %s.", in.Route, strings.Join(paths, ", "))}
 	}
 	r := n.cfg.Routes[i]
-	if in.Key != "" && !slices.ContainsFunc(n.cfg.Access.Keys, func(k config.Key) bool { return k.Name == in.Key }) {
-		return nil, &chat.Error{Kind: chat.NotFound, Param: "key", Msg: fmt.Sprintf("There is no key %q under access.keys.", in.Key)}
+	if in.Key != "" && !knows(n.cfg, in.Key) {
+		return nil, &chat.Error{Kind: chat.NotFound, Param: "key", Msg: fmt.Sprintf("There is no key %q, neither under access.keys nor in bendi key list.", in.Key)}
 	}
 	req := &chat.Request{N: 1, Messages: []chat.Message{chat.TextMessage(chat.User, "")}}
 	if len(in.Request) > 0 {
@@ -384,13 +384,28 @@ func (p *program) ruleText(rule string) string {
 	return rule
 }
 
+// egressSaid is the text of egressText in the language of the program.
+func (p *program) egressSaid(text string) string {
+	route, less, some := strings.Cut(text, ", but ")
+	if !some {
+		return text
+	}
+	rules := strings.Split(less, ", ")
+	for i, rule := range rules {
+		if key, ok := strings.CutPrefix(rule, "key "); ok {
+			rules[i] = p.sayf("key %s", "密钥 %s", key)
+		}
+	}
+	return route + p.say(", but ", "，但 ") + strings.Join(rules, p.say(", ", "、"))
+}
+
 func (p *program) writeExplanation(e *explanation) {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(p.stdout, "%s%s%s\n", label, strings.Repeat(" ", max(1, 10-width(label))), fmt.Sprintf(format, args...))
 	}
 	line(p.say("route", "路由"), "%s  (%s)", e.Route, p.filterText(e.Filter))
 	line(p.say("model", "模型"), "%s", e.Model)
-	line(p.say("egress", "外发策略"), "%s", e.Egress)
+	line(p.say("egress", "外发策略"), "%s", p.egressSaid(e.Egress))
 	if e.Key != "" {
 		line(p.say("asked by", "密钥"), "%s", e.Key)
 	}

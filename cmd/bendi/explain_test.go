@@ -79,3 +79,13 @@ func TestExplain(t *testing.T) {
 		})
 	}
 }
+
+// The rules of an egress are told in the language of the program.
+func TestEgressSaid(t *testing.T) {
+	for lang, want := range map[string]string{"en": "masked, but pii.id_card never, key batch never", "zh": "masked，但 pii.id_card never、密钥 batch never"} {
+		p := &program{language: lang}
+		if got := p.egressSaid("masked, but pii.id_card never, key batch never"); got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 
+	"bendi/access"
 	"bendi/experiment"
 	"bendi/filter"
 	"bendi/metrics"
@@ -25,6 +26,10 @@ type ground struct {
 	measured *metrics.Gateway
 	findings *findings
 	lab      *experiment.Lab
+	memory   *memory       // of conversations; nil until the first house, or where there is to be none
+	keys     *access.Store // made while the server runs; nil until the first house
+	counts   counts        // of what is asked
+	tokens   verifier
 	secret   []byte // of the hashes in findings
 }
 
@@ -45,6 +50,12 @@ func newGround(home models.Home, log *slog.Logger) *ground {
 // close ends what the houses have left.
 func (g *ground) close() {
 	g.findings.close()
+	g.counts.close()
+	if g.memory != nil {
+		if err := g.memory.Close(); err != nil {
+			g.log.Error("sessions: closing the store", "err", err)
+		}
+	}
 	if err := g.lab.Close(); err != nil {
 		g.log.Error("experiment: closing the files", "err", err)
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"bendi/access"
+	"bendi/access/limit"
+	"bendi/access/token"
 	"bendi/chat"
 	"bendi/config"
 	"bendi/experiment"
@@ -34,7 +36,9 @@ type house struct {
 
 	policies map[string]*filter.Policy // by name
 	library  *library
-	keys     *access.Keys
+	door     *access.Door
+	issuers  []token.Issuer
+	limiter  *limit.Limiter
 
 	survey  survey
 	models  []fit.Model                 // those that run here, by id
@@ -57,7 +61,7 @@ type house struct {
 // or damaged, there is too little memory. Nothing is left of a house then.
 func (g *ground) build(ctx context.Context, cfg *config.Config, first bool) (*house, error) {
 	h := &house{ground: g, cfg: cfg, first: first, fits: make(map[string]fit.Estimate), workers: make(map[string]*llamacpp.Worker)}
-	steps := []func(context.Context) error{h.inspect, h.furnish, h.admit, h.measure, h.hire, h.meet, h.raise}
+	steps := []func(context.Context) error{h.inspect, h.furnish, h.admit, h.count, h.remind, h.measure, h.hire, h.meet, h.raise}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			h.close()
@@ -95,17 +99,6 @@ func (h *house) furnish(context.Context) (err error) {
 		return usage(fmt.Errorf("the lexicons are wrong:\n%w", err))
 	}
 	h.warn()
-	return nil
-}
-
-// admit lets those in who have a key.
-func (h *house) admit(context.Context) error {
-	h.keys = new(access.Keys)
-	for _, k := range h.cfg.Access.Keys {
-		if err := h.keys.Add(k.Name, k.Key.Reveal()); err != nil {
-			return usage(err)
-		}
-	}
 	return nil
 }
 
@@ -189,6 +182,10 @@ func used(cfg *config.Config) []string {
 			ids[base] = true
 		}
 	}
+	if id := cfg.Sessions.SummaryModel; id != "" {
+		base, _, _ := strings.Cut(id, ":")
+		ids[base] = true
+	}
 	return slices.Sorted(maps.Keys(ids))
 }
 
@@ -213,9 +210,9 @@ func missing(id string, err error) error {
 func (h *house) open(actions ...openaicompat.Action) {
 	opts := openaicompat.Options{
 		Routes:       h.routes,
-		Priority:     priorities(h.cfg),
-		Admin:        admins(h.cfg),
-		Actions:      slices.Concat(h.actions(), h.experimentActions(), actions),
+		Keys:         h.door,
+		Limits:       limits{h.limiter, h.measured.Limits},
+		Actions:      slices.Concat(h.actions(), h.experimentActions(), h.sessionActions(), h.keyActions(), actions),
 		Feedback:     taker{h.lab},
 		Ready:        h.ready,
 		States:       h.states,
@@ -226,8 +223,8 @@ func (h *house) open(actions ...openaicompat.Action) {
 		Observer:     h.measured,
 		Pages:        map[string]http.Handler{"/metrics": h.measured.Handler()},
 	}
-	if h.keys.Len() > 0 {
-		opts.Keys = h.keys
+	if h.ground.memory != nil {
+		opts.Sessions = sessions{h.ground.memory}
 	}
 	h.served = openaicompat.New(opts)
 }
@@ -240,15 +237,6 @@ func (h *house) ready() error {
 	}
 	errs = append(errs, h.around.ready())
 	return errors.Join(errs...)
-}
-
-// priorities returns the priority of each key, by its name.
-func priorities(cfg *config.Config) func(key string) int {
-	byName := make(map[string]int)
-	for _, k := range cfg.Access.Keys {
-		byName[k.Name] = k.Priority
-	}
-	return func(key string) int { return byName[key] }
 }
 
 // states says of each model whether it is in memory.
@@ -324,6 +312,7 @@ func (h *house) prevail() {
 	h.measured.Employ(workers)
 	h.measured.Router.Watch(h.around.all())
 	h.measured.Filter.InForce(time.Now().Unix(), h.library.measured())
+	h.employScribe()
 	if err := h.lab.Adopt(h.plans); err != nil {
 		h.log.Error("experiment: not as the configuration has it", "err", err)
 	}

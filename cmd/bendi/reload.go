@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -92,6 +93,12 @@ func keep(next, now *config.Config) []string {
 	}
 	if next.Data != now.Data {
 		kept, next.Data = append(kept, "data"), now.Data
+	}
+	if !reflect.DeepEqual(next.Sessions, now.Sessions) {
+		kept, next.Sessions = append(kept, "sessions"), now.Sessions
+	}
+	if !reflect.DeepEqual(next.Stores, now.Stores) {
+		kept, next.Stores = append(kept, "stores"), now.Stores
 	}
 	if next.Log.Format != now.Log.Format {
 		kept, next.Log.Format = append(kept, "log.format"), now.Log.Format

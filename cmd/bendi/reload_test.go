@@ -318,13 +318,11 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	h.server.Client().CloseIdleConnections()
 	eventually(t, "what is left of other configurations ends", func() bool {
-		return h.waits() <= 1 && runtime.NumGoroutine() <= before+3 && openFiles(t) <= files+3
+		return h.waits() <= 1 && h.about.servers.len() == 1 && h.about.backends.len() == 1 && runtime.NumGoroutine() <= before+3 && openFiles(t) <= files+3
 	}, func() string {
-		return fmt.Sprintf("goroutines %d, were %d; files %d, were %d", runtime.NumGoroutine(), before, openFiles(t), files)
+		return fmt.Sprintf("servers %d, backends %d, want one of each; goroutines %d, were %d; files %d, were %d",
+			h.about.servers.len(), h.about.backends.len(), runtime.NumGoroutine(), before, openFiles(t), files)
 	})
-	if n, m := h.about.servers.len(), h.about.backends.len(); n != 1 || m != 1 {
-		t.Errorf("%d servers and %d backends are known, want one", n, m)
-	}
 }
 
 func openFiles(t *testing.T) int {
@@ -381,6 +379,38 @@ func TestReloadWhileAnswering(t *testing.T) {
 	}
 	if e := <-ended; e.err != nil || !slices.Equal(e.versions, []int{1, 1, 1}) {
 		t.Errorf("the answer that had begun: %v, %v", e.versions, e.err)
+	}
+}
+
+// A hundred streams go on through reloads in quick succession, asked for from
+// several sides at once.
+func TestStreamsOutliveReloads(t *testing.T) {
+	upstream := mirror(t)
+	h := newHousehold(t, versioned(upstream.URL, 1, ""))
+	var streams, reloads sync.WaitGroup
+	for range 100 {
+		streams.Go(func() {
+			_, versions, err := h.ask("/v1/chat", loadKey, "slowly 100")
+			if err != nil || len(versions) != 3 || len(slices.Compact(versions)) != 1 {
+				t.Errorf("a stream: %v, %v", versions, err)
+			}
+		})
+	}
+	for v := 2; v <= 12; v++ {
+		h.write(t, versioned(upstream.URL, v, ""))
+		for range 3 {
+			reloads.Go(func() {
+				if _, err := h.reload(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	reloads.Wait()
+	streams.Wait()
+	if _, versions, err := h.ask("/v1/chat", loadKey, "hello"); err != nil || !slices.Equal(versions, []int{12, 12, 12}) {
+		t.Errorf("at the end: %v, %v", versions, err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (p *program) changeText(c change) string {
 	if !p.chinese() {
 		return c.String()
 	}
-	what := map[string]string{"route": "路由", "model": "模型", "backend": "后端", "filter": "过滤策略", "experiment": "实验", "lexicons": "词库", "key": "密钥", "setting": "设置"}[c.What]
+	what := map[string]string{"route": "路由", "model": "模型", "backend": "后端", "filter": "过滤策略", "experiment": "实验", "lexicons": "词库", "key": "密钥", "issuer": "令牌签发方", "setting": "设置"}[c.What]
 	how := map[string]string{"added": "已添加", "removed": "已移除", "changed": "已更改"}[c.How]
 	if c.Name == "" {
 		return what + how

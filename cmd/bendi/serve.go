@@ -37,6 +37,7 @@ func (p *program) serveCommand() *cobra.Command {
 // serve runs the gateway until a signal ends it.
 func (p *program) serve(ctx context.Context, listen string) error {
 	begin := time.Now()
+	paceCollector()
 	flags := make(map[string]string)
 	if listen != "" {
 		flags["listen"] = listen
@@ -72,6 +73,7 @@ func (p *program) serve(ctx context.Context, listen string) error {
 	var watched sync.WaitGroup
 	watching, stopWatching := context.WithCancel(ctx)
 	watched.Go(func() { e.watch(watching, ask) })
+	watched.Go(func() { e.watchKeys(watching) })
 	defer watched.Wait()
 	defer stopWatching()
 
@@ -86,6 +88,9 @@ func (p *program) serve(ctx context.Context, listen string) error {
 	defer server.Close()
 
 	p.printHeader(origins)
+	if err := p.firstKey(e.current()); err != nil {
+		return err
+	}
 	first := e.current()
 	started := make(chan error, 1)
 	waiting, stopWaiting := context.WithCancel(ctx)

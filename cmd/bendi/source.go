@@ -45,6 +45,11 @@ func (s *source) read() (*config.Config, *config.Origins, error) {
 			o.Reading(string(file))
 		}
 	}
+	for _, j := range cfg.Access.JWT {
+		if j.PublicKeyFile != "" {
+			o.Reading(string(j.PublicKeyFile))
+		}
+	}
 	return cfg, origins, nil
 }
 

@@ -78,11 +78,7 @@ func (p *program) printHouse(h *house, addr string, took time.Duration, err erro
 		line(label, "%-*s -> %s", longest, r.Path, p.routeText(cfg, r))
 		label = ""
 	}
-	if len(cfg.Access.Keys) == 0 {
-		line(p.say("access", "访问"), "%s", p.say("open, from this machine alone", "无需密钥，仅限本机"))
-	} else {
-		line(p.say("access", "访问"), p.say("with one of %d API keys", "需要 API 密钥(共 %d 个)"), len(cfg.Access.Keys))
-	}
+	line(p.say("access", "访问"), "%s", p.accessText(h.door))
 	bases := make([]string, len(cfg.Routes))
 	for i, r := range cfg.Routes {
 		bases[i] = url + strings.TrimSuffix(r.Path, "/chat")
@@ -97,7 +93,7 @@ func (p *program) printHouse(h *house, addr string, took time.Duration, err erro
 	}
 	fmt.Fprintln(w)
 	key := ""
-	if len(cfg.Access.Keys) > 0 {
+	if h.door.Needed() {
 		key = ` -H "Authorization: Bearer $BENDI_API_KEY"`
 	}
 	line(p.say("try it", "试一试"), `curl %s%s%s -d '{"messages":[{"role":"user","content":"你好,你是谁?"}]}'`, url, cfg.Routes[0].Path, key)

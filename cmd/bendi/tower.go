@@ -21,13 +21,15 @@ func (h *house) tower(r config.Route) (openaicompat.Route, error) {
 	if err != nil {
 		return openaicompat.Route{}, err
 	}
-	judge, err := h.judge(r, split) // the filter
+	var judge *filter.Guarded
+	t := h.remember(r, split, func(t tower) tower { // the conversation, as the filter lets it pass
+		if judge, err = h.judge(r, t); err != nil || r.Filter == config.Off {
+			return t
+		}
+		return judge // the filter
+	})
 	if err != nil {
 		return openaicompat.Route{}, err
-	}
-	t := split
-	if r.Filter != config.Off {
-		t = judge
 	}
 	t = h.shadow(r, judge.Policy, t) // lexicons on trial
 	t = h.record(r, t)               // what the client saw

@@ -3,9 +3,10 @@
 //
 // A session is one value, which is written together with its time to live, and
 // only in place of the version that its writer has read. Beside it, each owner
-// has an index of its sessions. Key, lease and value of a session are in one
-// slot of a Cluster; an index may be in another, and is written first, so that
-// no session is missing in it.
+// has an index of its sessions. A turn asks Redis twice: it takes the lease with
+// the value, and gives it back with the next. Lease and value of a session are
+// in one slot of a Cluster; an index may be in another, and is written first, so
+// that no session is missing in it.
 package redis
 
 import (
@@ -62,6 +63,7 @@ func (silence) Printf(context.Context, string, ...any) {}
 type Store struct {
 	client redis.UniversalClient
 	prefix string
+	spread bool // over the nodes of a Cluster: an index is elsewhere than its sessions
 }
 
 var (
@@ -71,11 +73,16 @@ var (
 
 // Open returns a Store. That it can be reached shows in its first call.
 func Open(o Options) *Store {
-	if o.Timeout == 0 {
-		o.Timeout = 50 * time.Millisecond
-	}
 	if o.Prefix == "" {
 		o.Prefix = "bendi"
+	}
+	return &Store{client: Dial(o), prefix: o.Prefix, spread: o.Mode == Cluster}
+}
+
+// Dial returns a client for what else is kept where the sessions are.
+func Dial(o Options) redis.UniversalClient {
+	if o.Timeout == 0 {
+		o.Timeout = 50 * time.Millisecond
 	}
 	u := &redis.UniversalOptions{
 		Addrs: o.Addresses, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLS,
@@ -94,7 +101,7 @@ func Open(o Options) *Store {
 	if o.Mode == Sentinel {
 		u.MasterName = o.Master
 	}
-	return &Store{client: redis.NewUniversalClient(u), prefix: o.Prefix}
+	return redis.NewUniversalClient(u)
 }
 
 // value returns the key of a session. What is in braces decides the slot; no
@@ -132,16 +139,11 @@ func (s *Store) Load(ctx context.Context, key conversation.Key, ttl time.Duratio
 	if ttl <= 0 {
 		return read(s.client.Get(ctx, s.value(key)))
 	}
-	var got *redis.StringCmd
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		got = p.GetEx(ctx, s.value(key), ttl)
-		p.PExpire(ctx, s.index(key.Owner), 2*ttl)
-		return nil
-	})
-	if got.Err() == nil && err != nil {
-		return conversation.Value{}, err
+	v, err := read(s.client.GetEx(ctx, s.value(key), ttl))
+	if err == nil {
+		err = s.client.PExpire(ctx, s.index(key.Owner), 2*ttl).Err()
 	}
-	return read(got)
+	return v, err
 }
 
 func read(got *redis.StringCmd) (conversation.Value, error) {
@@ -156,12 +158,19 @@ func read(got *redis.StringCmd) (conversation.Value, error) {
 }
 
 // saveScript writes ARGV[3] for ARGV[4] ms where the version is ARGV[1], or
-// ARGV[2] already: then its first reply was lost.
+// ARGV[2] already: then its first reply was lost. It ends the lease KEYS[2] of
+// the token ARGV[5]. Where an index KEYS[3] is in the same place, it notes there
+// that ARGV[6] is used at ARGV[7].
 var saveScript = redis.NewScript(`
 local is = redis.call('GETRANGE', KEYS[1], 0, 15)
 if is == '' then is = '0000000000000000' end
 if is ~= ARGV[1] and is ~= ARGV[2] then return 0 end
+if KEYS[3] then
+	redis.call('ZADD', KEYS[3], ARGV[7], ARGV[6])
+	if redis.call('PTTL', KEYS[3]) < 2 * ARGV[4] then redis.call('PEXPIRE', KEYS[3], 2 * ARGV[4]) end
+end
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+if ARGV[5] ~= '' and redis.call('GET', KEYS[2]) == ARGV[5] then redis.call('DEL', KEYS[2]) end
 return 1`)
 
 // indexScript notes in an index that ARGV[1] is used at ARGV[2], and keeps the
@@ -180,12 +189,20 @@ return 0`)
 
 // Save stores a session.
 func (s *Store) Save(ctx context.Context, key conversation.Key, was uint64, v conversation.Value, ttl time.Duration) error {
+	return s.Finish(ctx, key, was, v, ttl, "")
+}
+
+// Finish stores a session and ends a lease of it.
+func (s *Store) Finish(ctx context.Context, key conversation.Key, was uint64, v conversation.Value, ttl time.Duration, token string) error {
 	now := time.Now().UnixMilli()
-	if err := indexScript.Run(ctx, s.client, []string{s.index(key.Owner)}, key.ID, now, (2 * ttl).Milliseconds()).Err(); err != nil {
+	keys := []string{s.value(key), s.lease(key)}
+	if !s.spread {
+		keys = append(keys, s.index(key.Owner))
+	} else if err := indexScript.Run(ctx, s.client, []string{s.index(key.Owner)}, key.ID, now, (2 * ttl).Milliseconds()).Err(); err != nil {
 		return err
 	}
-	done, err := saveScript.Run(ctx, s.client, []string{s.value(key)},
-		fmt.Sprintf("%016x", was), fmt.Sprintf("%016x", v.Version), pack(v), ttl.Milliseconds()).Int()
+	done, err := saveScript.Run(ctx, s.client, keys,
+		fmt.Sprintf("%016x", was), fmt.Sprintf("%016x", v.Version), pack(v), ttl.Milliseconds(), token, key.ID, now).Int()
 	if err == nil && done == 0 {
 		return conversation.ErrConflict
 	}
@@ -353,13 +370,47 @@ if is and is ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`)
 
+// beginScript takes the lease KEYS[2] likewise and returns what KEYS[1] has,
+// which is kept for ARGV[3] ms from now on. A number is returned of a lease
+// that is another's.
+var beginScript = redis.NewScript(`
+local is = redis.call('GET', KEYS[2])
+if is and is ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+local value = redis.call('GETEX', KEYS[1], 'PX', ARGV[3])
+if value and KEYS[3] then redis.call('PEXPIRE', KEYS[3], 2 * ARGV[3]) end
+return value`)
+
 var releaseScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
 
-// Lease takes or renews the lease of a session.
-func (s *Store) Lease(ctx context.Context, key conversation.Key, token string, ttl time.Duration) (bool, error) {
-	n, err := leaseScript.Run(ctx, s.client, []string{s.lease(key)}, token, ttl.Milliseconds()).Int()
+// Begin takes the lease of a session and reads it.
+func (s *Store) Begin(ctx context.Context, key conversation.Key, l conversation.Lease, ttl time.Duration) (v conversation.Value, ours bool, err error) {
+	keys := []string{s.value(key), s.lease(key)}
+	if !s.spread {
+		keys = append(keys, s.index(key.Owner))
+	}
+	got, err := beginScript.Run(ctx, s.client, keys, l.Token, l.Time.Milliseconds(), ttl.Milliseconds()).Result()
+	if errors.Is(err, redis.Nil) {
+		return v, true, conversation.ErrNotFound
+	}
+	text, ours := got.(string)
+	if err != nil || !ours {
+		return v, false, err
+	}
+	if s.spread {
+		if err := s.client.PExpire(ctx, s.index(key.Owner), 2*ttl).Err(); err != nil {
+			return v, true, err
+		}
+	}
+	v, err = unpack(text)
+	return v, true, err
+}
+
+// Renew takes or renews the lease of a session.
+func (s *Store) Renew(ctx context.Context, key conversation.Key, l conversation.Lease) (bool, error) {
+	n, err := leaseScript.Run(ctx, s.client, []string{s.lease(key)}, l.Token, l.Time.Milliseconds()).Int()
 	return n == 1, err
 }
 

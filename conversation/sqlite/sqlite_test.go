@@ -175,3 +175,7 @@ func TestImports(t *testing.T) {
 		"github.com/redis":         "a store is of one kind",
 	})
 }
+
+func TestTenantsNeverMeet(t *testing.T) {
+	storetest.TenantsNeverMeet(t, open(t, filepath.Join(t.TempDir(), "s.db"), sqlite.Normal), time.Second)
+}

@@ -249,16 +249,16 @@ func Run(t *testing.T, open func(t *testing.T) conversation.Store) {
 			want  bool
 		}{{"a", 0, true}, {"b", 0, false}, {"a", 0, true}, {"b", 500 * time.Millisecond, true}, {"a", 0, false}} {
 			time.Sleep(step.wait)
-			if got, err := s.Lease(t.Context(), key, step.token, 300*time.Millisecond); got != step.want || err != nil {
-				t.Errorf("Lease(%s) = %v, %v, want %v", step.token, got, err, step.want)
+			if got, err := s.Renew(t.Context(), key, conversation.Lease{Token: step.token, Time: 300 * time.Millisecond}); got != step.want || err != nil {
+				t.Errorf("Renew(%s) = %v, %v, want %v", step.token, got, err, step.want)
 			}
 		}
 		for _, token := range []string{"a", "b"} {
 			if err := s.Release(t.Context(), key, token); err != nil {
 				t.Error(err)
 			}
-			if got, err := s.Lease(t.Context(), key, "c", 200*time.Millisecond); got != (token == "b") || err != nil {
-				t.Errorf("after %s let go: Lease = %v, %v", token, got, err)
+			if got, err := s.Renew(t.Context(), key, conversation.Lease{Token: "c", Time: 200 * time.Millisecond}); got != (token == "b") || err != nil {
+				t.Errorf("after %s let go: Renew = %v, %v", token, got, err)
 			}
 		}
 	})

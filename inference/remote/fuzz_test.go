@@ -123,7 +123,7 @@ data: [DONE]
 
 // play returns the events of an answer whose body is r.
 func play(r io.Reader) (got []string, err error) {
-	m, err := New(Options{Name: "far", BaseURL: "http://far/v1"})
+	m, err := New(Options{Name: "far", BaseURL: "https://far/v1"})
 	if err != nil {
 		return nil, err
 	}

@@ -15,5 +15,5 @@ func TestImports(t *testing.T) {
 		"bendi/router":                "a backend does not know who chose it",
 		"bendi/inference/llamacpp":    "a worker is asked through this package, not the other way round",
 	})
-	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/internal/upstream", "bendi/openaicompat/wire")
+	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/internal/upstream", "bendi/openaicompat/wire", "bendi/openaicompat/body")
 }

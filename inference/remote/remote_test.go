@@ -21,6 +21,7 @@ import (
 	"bendi/chat"
 	"bendi/chat/chattest"
 	"bendi/inference/remote"
+	"bendi/internal/badserver"
 	"bendi/openaicompat"
 )
 
@@ -438,40 +439,30 @@ func TestBadURLs(t *testing.T) {
 
 // A server that says 500 may have failed of the request itself, which router is
 // told; one behind which something failed has not. An error whose text does not
-// come is one by its status, and what becomes of the connection is no stream.
+// come is one by its status, and another protocol is no stream.
 func TestErrorsWithoutText(t *testing.T) {
-	stalled := func(status int) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Length", "100")
-			w.Header().Set("Retry-After", "7")
-			w.WriteHeader(status)
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		}
-	}
-	upgrade := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Connection", "Upgrade")
-		w.Header().Set("Upgrade", "websocket")
-		w.WriteHeader(http.StatusSwitchingProtocols)
-		<-r.Context().Done()
-	}
 	tests := []struct {
 		name   string
-		server http.HandlerFunc
+		script badserver.Script
 		kind   chat.Kind
 		wait   time.Duration
 		deadly bool
 	}{
-		{"500", reply(500, "", "no"), chat.BadBackend, 0, true},
-		{"502", reply(502, "", "no"), chat.BadBackend, 0, false},
-		{"503 and silence", stalled(503), chat.Unavailable, 7 * time.Second, false},
-		{"an upgrade", upgrade, chat.BadBackend, 0, false},
+		{"500", badserver.Script{badserver.Whole(500, "no")}, chat.BadBackend, 0, true},
+		{"502", badserver.Script{badserver.Whole(502, "no")}, chat.BadBackend, 0, false},
+		{"503 and silence", badserver.Script{badserver.Head(503, "Content-Length: 100", "Retry-After: 7"), badserver.Stall}, chat.Unavailable, 7 * time.Second, false},
+		{"another protocol", badserver.Script{badserver.Head(101, "Connection: Upgrade", "Upgrade: websocket"), badserver.Stall}, chat.BadBackend, 0, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			m := serve(t, tt.server)
-			_, err := chattest.Collect(m.Chat(t.Context(), ask()), 1)
+			s, err := badserver.Listen(func(*badserver.Call) badserver.Script { return tt.script })
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			m := dial(t, remote.Options{Name: "far", BaseURL: "http://" + s.Addr() + "/v1"})
+			_, err = chattest.Collect(m.Chat(t.Context(), ask()), 1)
 			e, ok := errors.AsType[*chat.Error](err)
 			if !ok || e.Kind != tt.kind || e.RetryAfter != tt.wait {
 				t.Errorf("got %v, want %v and a wait of %v", err, tt.kind, tt.wait)

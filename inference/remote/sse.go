@@ -90,7 +90,12 @@ func eventsAnd(r io.Reader, limit int, l listener) iter.Seq2[[]byte, error] {
 					continue
 				}
 			}
-			end := bytes.IndexAny(buf, "\r\n")
+			end := bytes.IndexByte(buf, '\n')
+			if cr := bytes.IndexByte(buf[:max(end, 0)], '\r'); cr >= 0 {
+				end = cr
+			} else if end < 0 {
+				end = bytes.IndexByte(buf, '\r')
+			}
 			if end < 0 {
 				line = append(line, buf...)
 				br.Discard(len(buf))

@@ -122,9 +122,7 @@ func TestRequestsThatAreTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(*got, tt.want) {
-				a, _ := json.Marshal(got)
-				b, _ := json.Marshal(tt.want)
-				t.Errorf("got\n%s\nwant\n%s", a, b)
+				t.Errorf("got\n%+v\nwant\n%+v", got.Request, tt.want.Request)
 			}
 		})
 	}

@@ -103,8 +103,8 @@ func (v Value) Str() string {
 	if v.Absent() || !v.Want("a string", v.Is(`"`)) {
 		return ""
 	}
-	var s string
-	if err := json.Unmarshal(v.Raw, &s); err != nil {
+	s, err := unquote(v.Raw)
+	if err != nil {
 		v.d.Fail(err) // cannot be: the body was checked
 	}
 	if strings.IndexByte(s, 0) >= 0 {

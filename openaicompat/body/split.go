@@ -1,6 +1,7 @@
 package body
 
 import (
+	"bytes"
 	"encoding/json"
 	"iter"
 )
@@ -14,7 +15,8 @@ func split(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
 			var key string
 			if raw[0] == '{' {
 				end := endOfValue(raw, i)
-				if json.Unmarshal(raw[i:end], &key) != nil {
+				var err error
+				if key, err = unquote(raw[i:end]); err != nil {
 					return // cannot be: the body was checked
 				}
 				i = skip(raw, end, " \t\r\n:")
@@ -26,6 +28,16 @@ func split(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
 			i = end
 		}
 	}
+}
+
+// unquote returns what a string means, which is part of a body that was checked.
+// Most have no escapes, and then mean their bytes.
+func unquote(raw []byte) (s string, err error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), nil
+	}
+	err = json.Unmarshal(raw, &s)
+	return s, err
 }
 
 // skip returns the index of the first byte from i on that is not in set.

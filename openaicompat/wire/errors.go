@@ -112,6 +112,9 @@ func DecodeError(status int, body []byte) *chat.Error {
 	if json.Unmarshal(shown.Code, &e.Code) != nil {
 		json.Unmarshal(shown.Code, &number)
 	}
+	if e.Code == "" && shown.Type == "exceed_context_size_error" { // llama-server's name for it
+		e.Code = chat.CodeContextLength
+	}
 	if status == 0 {
 		status = number
 	}

@@ -67,6 +67,7 @@ func TestDecodeError(t *testing.T) {
 		{400, `{"error":"model is required"}`, chat.Error{Kind: chat.Invalid, Msg: "model is required"}},
 		{422, `{"detail":"bad"}`, chat.Error{Kind: chat.Invalid, Msg: "bad"}},
 		{400, `{"object":"error","message":"too long","type":"BadRequestError","code":400}`, chat.Error{Kind: chat.Invalid, Msg: "too long"}},
+		{400, `{"error":{"code":400,"message":"too long","type":"exceed_context_size_error","n_prompt_tokens":9,"n_ctx":8}}`, chat.Error{Kind: chat.Invalid, Code: chat.CodeContextLength, Msg: "too long"}},
 		{429, ``, chat.Error{Kind: chat.RateLimited, Msg: "The backend reported an error with status 429 and a body of 0 bytes that is not an error of this protocol."}},
 		{502, `<html><h1>秘密</h1></html>`, chat.Error{Kind: chat.BadBackend, Msg: "The backend reported an error with status 502 and a body of 28 bytes that is not an error of this protocol."}},
 		{529, `{"error":{"message":"overloaded"}}`, chat.Error{Kind: chat.BadBackend, Msg: "overloaded"}},

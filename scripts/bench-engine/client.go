@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	table "bendi/internal/benchtable"
 )
 
 // A request is what a client asks for.
@@ -228,11 +230,13 @@ func (l load) failed() error {
 }
 
 // perSecond returns how many tokens a second were generated.
-func (l load) perSecond() figure { return figure(float64(l.tokens()) / l.took.Seconds()) }
+func (l load) perSecond() table.Figure { return table.Figure(float64(l.tokens()) / l.took.Seconds()) }
 
 // perToken returns the processor time of a token in milliseconds. Where the
 // machine has other things to do as well, it says more than perSecond.
-func (l load) perToken() figure { return figure(l.busy.Seconds() * 1000 / float64(l.tokens())) }
+func (l load) perToken() table.Figure {
+	return table.Figure(l.busy.Seconds() * 1000 / float64(l.tokens()))
+}
 
 func (l load) tokens() int {
 	n := 0
@@ -248,7 +252,7 @@ func (l load) each(of func(*answer) time.Duration) []float64 {
 	for i := range l.answers {
 		out = append(out, of(&l.answers[i]))
 	}
-	return milliseconds(out)
+	return table.Milliseconds(out)
 }
 
 func firstToken(a *answer) time.Duration { return a.first }

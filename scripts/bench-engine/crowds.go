@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	table "bendi/internal/benchtable"
 )
 
 // cancels asks what clients cost who leave: whether their slots are free at
@@ -24,7 +26,7 @@ func cancels(ctx context.Context, b *bench) error {
 	}
 	n, out := pick(b, 96, 32), pick(b, 64, 32)
 	random := rand.New(rand.NewPCG(1, 1))
-	var kept, busy []pair
+	var kept, busy []table.Pair
 	for range b.rounds {
 		stay := ours.inFlight(ctx, 2*slots, prompts(n, in, out, nil))
 		leaving := prompts(n, in, out, nil)
@@ -39,11 +41,11 @@ func cancels(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		kept = append(kept, pair{some.perSecond(), stay.perSecond()})
-		busy = append(busy, pair{some.perToken(), stay.perToken()})
+		kept = append(kept, table.Pair{some.perSecond(), stay.perSecond()})
+		busy = append(busy, table.Pair{some.perToken(), stay.perToken()})
 	}
-	b.add(row{Suite: "cancels", What: "20 % leave, throughput", Unit: "tokens/s", Against: "all stay", Must: atLeast(0.95)}.compared(kept))
-	b.add(row{Suite: "cancels", What: "20 % leave, processor time", Unit: "ms/token", Against: "all stay"}.compared(busy))
+	b.add(table.Row{Suite: "cancels", What: "20 % leave, throughput", Unit: "tokens/s", Against: "all stay", Must: table.AtLeast(0.95)}.Compared(kept))
+	b.add(table.Row{Suite: "cancels", What: "20 % leave, processor time", Unit: "ms/token", Against: "all stay"}.Compared(busy))
 	ours.stop()
 
 	// Where a step takes long enough to be told from the socket.
@@ -59,8 +61,8 @@ func cancels(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.add(row{Suite: "cancels", What: "steps until the next in line speaks, P50", Unit: "steps", Must: atMost(2)}.alone([]float64{median(steps)}))
-	b.add(row{Suite: "cancels", What: "steps until the next in line speaks, P90", Unit: "steps"}.alone([]float64{percentile(steps, 90)}))
+	b.add(table.Row{Suite: "cancels", What: "steps until the next in line speaks, P50", Unit: "steps", Must: table.AtMost(2)}.Alone(table.Median(steps)))
+	b.add(table.Row{Suite: "cancels", What: "steps until the next in line speaks, P90", Unit: "steps"}.Alone(table.Percentile(steps, 90)))
 	return nil
 }
 
@@ -158,7 +160,7 @@ func flood(ctx context.Context, b *bench) error {
 		return list
 	}
 	ours.together(ctx, requests(n)) // connections, buffers, heap
-	var lost, memory []pair
+	var lost, memory []table.Pair
 	var refused []float64
 	for range b.rounds {
 		before := ours.memory()
@@ -178,14 +180,14 @@ func flood(ctx context.Context, b *bench) error {
 		if why != nil {
 			b.say("flood: %v", why)
 		}
-		lost = append(lost, pair{figure(n - answered - turned), figure(n)})
+		lost = append(lost, table.Pair{table.Figure(n - answered - turned), table.Figure(n)})
 		refused = append(refused, float64(turned))
-		memory = append(memory, pair{figure(ours.memory() / (1 << 20)), figure(before / (1 << 20))})
+		memory = append(memory, table.Pair{table.Figure(ours.memory() / (1 << 20)), table.Figure(before / (1 << 20))})
 	}
 	what := fmt.Sprintf("%d requests, %d slots, ", n, slots)
-	b.add(row{Suite: "flood", What: what + "neither answered nor told when to come back", Unit: "requests", Against: "all", Must: atMost(0)}.compared(lost))
-	b.add(row{Suite: "flood", What: what + "refused with Retry-After", Unit: "requests"}.alone(refused))
-	b.add(row{Suite: "flood", What: what + "memory", Unit: "MiB", Against: "before", Must: atMost(1.1)}.compared(memory))
+	b.add(table.Row{Suite: "flood", What: what + "neither answered nor told when to come back", Unit: "requests", Against: "all", Must: table.AtMost(0)}.Compared(lost))
+	b.add(table.Row{Suite: "flood", What: what + "refused with Retry-After", Unit: "requests"}.Alone(refused...))
+	b.add(table.Row{Suite: "flood", What: what + "memory", Unit: "MiB", Against: "before", Must: table.AtMost(1.1)}.Compared(memory))
 	return nil
 }
 
@@ -216,14 +218,14 @@ func openLoop(ctx context.Context, b *bench) error {
 			}
 		}
 		faults = append(faults, float64(bad))
-		middle = append(middle, percentile(l.each(wholeTime), 50))
-		tail = append(tail, percentile(l.each(wholeTime), 99))
-		first = append(first, percentile(l.each(firstToken), 99))
+		middle = append(middle, table.Percentile(l.each(wholeTime), 50))
+		tail = append(tail, table.Percentile(l.each(wholeTime), 99))
+		first = append(first, table.Percentile(l.each(firstToken), 99))
 	}
 	what := fmt.Sprintf("demo model, %d requests/s, %d tokens, ", rate, out)
-	b.add(row{Suite: "openloop", What: what + "P50", Unit: "ms"}.alone(middle))
-	b.add(row{Suite: "openloop", What: what + "P99", Unit: "ms", Must: atMost(500), Aim: atMost(200)}.alone(tail))
-	b.add(row{Suite: "openloop", What: what + "first token P99", Unit: "ms"}.alone(first))
-	b.add(row{Suite: "openloop", What: what + "errors", Unit: "requests", Must: atMost(0)}.alone(faults))
+	b.add(table.Row{Suite: "openloop", What: what + "P50", Unit: "ms"}.Alone(middle...))
+	b.add(table.Row{Suite: "openloop", What: what + "P99", Unit: "ms", Must: table.AtMost(500), Aim: table.AtMost(200)}.Alone(tail...))
+	b.add(table.Row{Suite: "openloop", What: what + "first token P99", Unit: "ms"}.Alone(first...))
+	b.add(table.Row{Suite: "openloop", What: what + "errors", Unit: "requests", Must: table.AtMost(0)}.Alone(faults...))
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 	"syscall"
 	"time"
 
+	table "bendi/internal/benchtable"
 	"bendi/models/gguf"
 	"bendi/models/gguf/random"
 )
@@ -127,7 +128,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	begin := time.Now()
 	b.report = report{
-		Machine: look(), Threads: b.threads, Rounds: b.rounds, Quick: b.quick,
+		Machine: table.Look(), Threads: b.threads, Rounds: b.rounds, Quick: b.quick,
 		Shapes: []string{"compute: " + compute.String(), "overhead: " + overhead.String()},
 	}
 	if b.llama != "" {
@@ -160,10 +161,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		b.say("%s: %.0f s", s.name, time.Since(at).Seconds())
 	}
-	b.report.Seconds = figure(time.Since(begin).Seconds())
+	b.report.Seconds = table.Figure(time.Since(begin).Seconds())
 	b.report.print(stdout)
 	if *save != "" {
-		failures = append(failures, b.report.save(*save))
+		failures = append(failures, table.Save(*save, b.report))
 	}
 	return errors.Join(failures...)
 }
@@ -177,7 +178,7 @@ func (b *bench) llamaName() string {
 
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, format+"\n", args...) }
 
-func (b *bench) add(rows ...row) { b.report.Rows = append(b.report.Rows, rows...) }
+func (b *bench) add(rows ...table.Row) { b.report.Rows = append(b.report.Rows, rows...) }
 
 // skip notes what was not measured.
 func (b *bench) skip(what, why string) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	table "bendi/internal/benchtable"
 	"bendi/models/gguf/random"
 )
 
@@ -26,7 +27,7 @@ func sharedPrefix(ctx context.Context, b *bench) error {
 		return err
 	}
 	var work []float64
-	var alone, theirs, theirWork []pair
+	var alone, theirs, theirWork []table.Pair
 	for i := range b.rounds {
 		// One user, then all the others with another system prompt.
 		one := ours.together(ctx, sharing(1, system, last, out))
@@ -37,24 +38,24 @@ func sharedPrefix(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		w, wait := float64(l.prefilled())/float64(in), percentile(l.each(firstToken), 99)
+		w, wait := float64(l.prefilled())/float64(in), table.Percentile(l.each(firstToken), 99)
 		work = append(work, w)
-		alone = append(alone, pair{figure(wait), figure(one.each(firstToken)[0])})
+		alone = append(alone, table.Pair{table.Figure(wait), table.Figure(one.each(firstToken)[0])})
 		if other != nil && i == 0 { // it takes long, and is not near
 			o := other.together(ctx, requests)
 			if err := o.whole(in); err != nil {
 				return err
 			}
-			theirs = append(theirs, pair{figure(wait), figure(percentile(o.each(firstToken), 99))})
-			theirWork = append(theirWork, pair{figure(w), figure(float64(o.prefilled()) / float64(in))})
+			theirs = append(theirs, table.Pair{table.Figure(wait), table.Figure(table.Percentile(o.each(firstToken), 99))})
+			theirWork = append(theirWork, table.Pair{table.Figure(w), table.Figure(float64(o.prefilled()) / float64(in))})
 		}
 	}
 	what := fmt.Sprintf("%d users, %d shared tokens, ", users, system)
-	b.add(row{Suite: "prefix", What: what + "work", Unit: "prompts", Must: atMost(1.2)}.alone(work))
-	b.add(row{Suite: "prefix", What: what + "first token P99", Unit: "ms", Against: "one user"}.compared(alone))
+	b.add(table.Row{Suite: "prefix", What: what + "work", Unit: "prompts", Must: table.AtMost(1.2)}.Alone(work...))
+	b.add(table.Row{Suite: "prefix", What: what + "first token P99", Unit: "ms", Against: "one user"}.Compared(alone))
 	if other != nil {
-		b.add(row{Suite: "prefix", What: what + "first token P99", Unit: "ms", Against: "llama-server", Aim: atMost(0.25)}.compared(theirs))
-		b.add(row{Suite: "prefix", What: what + "work", Unit: "prompts", Against: "llama-server"}.compared(theirWork))
+		b.add(table.Row{Suite: "prefix", What: what + "first token P99", Unit: "ms", Against: "llama-server", Aim: table.AtMost(0.25)}.Compared(theirs))
+		b.add(table.Row{Suite: "prefix", What: what + "work", Unit: "prompts", Against: "llama-server"}.Compared(theirWork))
 	}
 	return nil
 }
@@ -71,7 +72,7 @@ func copiedPrefix(ctx context.Context, b *bench) error {
 			return err
 		}
 		var work []float64
-		var wait []pair
+		var wait []table.Pair
 		for range b.rounds {
 			one := ours.together(ctx, sharing(1, system, last, out))
 			l := ours.together(ctx, sharing(users, system, last, out))
@@ -79,15 +80,15 @@ func copiedPrefix(ctx context.Context, b *bench) error {
 				break
 			}
 			work = append(work, float64(l.prefilled())/float64(in))
-			wait = append(wait, pair{figure(percentile(l.each(firstToken), 99)), figure(one.each(firstToken)[0])})
+			wait = append(wait, table.Pair{table.Figure(table.Percentile(l.each(firstToken), 99)), table.Figure(one.each(firstToken)[0])})
 		}
 		ours.stop()
 		if err != nil {
 			return err
 		}
 		what := fmt.Sprintf("%s, %d users, %d shared tokens, ", kind.name, users, system)
-		b.add(row{Suite: "checkpoints", What: what + "work", Unit: "prompts", Must: atMost(1.2)}.alone(work))
-		b.add(row{Suite: "checkpoints", What: what + "first token P99", Unit: "ms", Against: "one user"}.compared(wait))
+		b.add(table.Row{Suite: "checkpoints", What: what + "work", Unit: "prompts", Must: table.AtMost(1.2)}.Alone(work...))
+		b.add(table.Row{Suite: "checkpoints", What: what + "first token P99", Unit: "ms", Against: "one user"}.Compared(wait))
 	}
 	return nil
 }
@@ -124,7 +125,7 @@ func longPrompt(ctx context.Context, b *bench) error {
 	if err := warm(ctx, ours, other); err != nil {
 		return err
 	}
-	var tail, middle, wait, theirs []pair
+	var tail, middle, wait, theirs []table.Pair
 	for i := range b.rounds {
 		quiet, loaded, took, err := disturbed(ctx, ours, n, long)
 		if err != nil {
@@ -135,23 +136,23 @@ func longPrompt(ctx context.Context, b *bench) error {
 		if err := free.whole(long); err != nil {
 			return err
 		}
-		tail = append(tail, pair{figure(percentile(loaded, 99)), figure(percentile(quiet, 99))})
-		middle = append(middle, pair{figure(median(loaded)), figure(median(quiet))})
-		wait = append(wait, pair{figure(took), figure(free.each(firstToken)[0])})
+		tail = append(tail, table.Pair{table.Figure(table.Percentile(loaded, 99)), table.Figure(table.Percentile(quiet, 99))})
+		middle = append(middle, table.Pair{table.Figure(table.Median(loaded)), table.Figure(table.Median(quiet))})
+		wait = append(wait, table.Pair{table.Figure(took), table.Figure(free.each(firstToken)[0])})
 		if other != nil && i == 0 {
 			_, o, _, err := disturbed(ctx, other, n, long)
 			if err != nil {
 				return err
 			}
-			theirs = append(theirs, pair{figure(percentile(loaded, 99)), figure(percentile(o, 99))})
+			theirs = append(theirs, table.Pair{table.Figure(table.Percentile(loaded, 99)), table.Figure(table.Percentile(o, 99))})
 		}
 	}
 	what := fmt.Sprintf("%d streams, %d tokens arrive, ", n, long)
-	b.add(row{Suite: "longprompt", What: what + "gap P99", Unit: "ms", Against: "quiet", Must: atMost(2.5), Aim: atMost(1.5)}.compared(tail))
-	b.add(row{Suite: "longprompt", What: what + "gap P50", Unit: "ms", Against: "quiet"}.compared(middle))
-	b.add(row{Suite: "longprompt", What: what + "its first token", Unit: "ms", Against: "alone"}.compared(wait))
+	b.add(table.Row{Suite: "longprompt", What: what + "gap P99", Unit: "ms", Against: "quiet", Must: table.AtMost(2.5), Aim: table.AtMost(1.5)}.Compared(tail))
+	b.add(table.Row{Suite: "longprompt", What: what + "gap P50", Unit: "ms", Against: "quiet"}.Compared(middle))
+	b.add(table.Row{Suite: "longprompt", What: what + "its first token", Unit: "ms", Against: "alone"}.Compared(wait))
 	if other != nil {
-		b.add(row{Suite: "longprompt", What: what + "gap P99", Unit: "ms", Against: "llama-server"}.compared(theirs))
+		b.add(table.Row{Suite: "longprompt", What: what + "gap P99", Unit: "ms", Against: "llama-server"}.Compared(theirs))
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	table "bendi/internal/benchtable"
 )
 
 // streams asks how much of what the model can do is left after the server.
@@ -25,7 +27,7 @@ func streams(ctx context.Context, b *bench) error {
 		return err
 	}
 	for _, n := range counts {
-		var bare, busy, theirs, theirBusy []pair
+		var bare, busy, theirs, theirBusy []table.Pair
 		for range b.rounds {
 			spent := top.busy()
 			round, err := top.measure(n, in, out)
@@ -37,23 +39,23 @@ func streams(ctx context.Context, b *bench) error {
 			if err := l.whole(in); err != nil {
 				return err
 			}
-			bare = append(bare, pair{l.perSecond(), figure(round.TokensPerSecond)})
-			busy = append(busy, pair{l.perToken(), figure(spent.Seconds() * 1000 / float64(n*out))})
+			bare = append(bare, table.Pair{l.perSecond(), table.Figure(round.TokensPerSecond)})
+			busy = append(busy, table.Pair{l.perToken(), table.Figure(spent.Seconds() * 1000 / float64(n*out))})
 			if other != nil {
 				o := other.together(ctx, prompts(n, in, out, nil))
 				if err := o.whole(in); err != nil {
 					return err
 				}
-				theirs = append(theirs, pair{l.perSecond(), o.perSecond()})
-				theirBusy = append(theirBusy, pair{l.perToken(), o.perToken()})
+				theirs = append(theirs, table.Pair{l.perSecond(), o.perSecond()})
+				theirBusy = append(theirBusy, table.Pair{l.perToken(), o.perToken()})
 			}
 		}
 		what := fmt.Sprintf("%d streams, %d in, %d out", n, in, out)
-		b.add(row{Suite: "streams", What: what, Unit: "tokens/s", Against: "ceiling", Must: atLeast(0.95)}.compared(bare))
-		b.add(row{Suite: "streams", What: what + ", processor time", Unit: "ms/token", Against: "ceiling"}.compared(busy))
+		b.add(table.Row{Suite: "streams", What: what, Unit: "tokens/s", Against: "ceiling", Must: table.AtLeast(0.95)}.Compared(bare))
+		b.add(table.Row{Suite: "streams", What: what + ", processor time", Unit: "ms/token", Against: "ceiling"}.Compared(busy))
 		if other != nil {
-			b.add(row{Suite: "streams", What: what, Unit: "tokens/s", Against: "llama-server", Aim: atLeast(1.1)}.compared(theirs))
-			b.add(row{Suite: "streams", What: what + ", processor time", Unit: "ms/token", Against: "llama-server"}.compared(theirBusy))
+			b.add(table.Row{Suite: "streams", What: what, Unit: "tokens/s", Against: "llama-server", Aim: table.AtLeast(1.1)}.Compared(theirs))
+			b.add(table.Row{Suite: "streams", What: what + ", processor time", Unit: "ms/token", Against: "llama-server"}.Compared(theirBusy))
 		}
 	}
 	return nil
@@ -81,7 +83,7 @@ func sampling(ctx context.Context, b *bench) error {
 	drawn := func(topK int) map[string]any {
 		return map[string]any{"temperature": 0.8, "top_p": 0.9, "top_k": topK}
 	}
-	var bare, without, theirs, theirsWithout, busy, busyWithout []pair
+	var bare, without, theirs, theirsWithout, busy, busyWithout []table.Pair
 	for range b.rounds {
 		round, err := top.measure(n, in, out)
 		if err != nil {
@@ -94,8 +96,8 @@ func sampling(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		bare = append(bare, pair{with.perSecond(), figure(round.TokensPerSecond)})
-		without = append(without, pair{off.perSecond(), with.perSecond()})
+		bare = append(bare, table.Pair{with.perSecond(), table.Figure(round.TokensPerSecond)})
+		without = append(without, table.Pair{off.perSecond(), with.perSecond()})
 		if other != nil {
 			o := other.together(ctx, prompts(n, in, out, drawn(40)))
 			// It is so slow without top_k that an eighth of the tokens says enough.
@@ -105,20 +107,20 @@ func sampling(ctx context.Context, b *bench) error {
 					return err
 				}
 			}
-			theirs = append(theirs, pair{with.perSecond(), o.perSecond()})
-			theirsWithout = append(theirsWithout, pair{off.perSecond(), p.perSecond()})
-			busy = append(busy, pair{with.perToken(), o.perToken()})
-			busyWithout = append(busyWithout, pair{off.perToken(), p.perToken()})
+			theirs = append(theirs, table.Pair{with.perSecond(), o.perSecond()})
+			theirsWithout = append(theirsWithout, table.Pair{off.perSecond(), p.perSecond()})
+			busy = append(busy, table.Pair{with.perToken(), o.perToken()})
+			busyWithout = append(busyWithout, table.Pair{off.perToken(), p.perToken()})
 		}
 	}
 	what := fmt.Sprintf("%d streams, top_k ", n)
-	b.add(row{Suite: "sampling", What: what + "40", Unit: "tokens/s", Against: "ceiling"}.compared(bare))
-	b.add(row{Suite: "sampling", What: what + "off", Unit: "tokens/s", Against: "top_k 40", Aim: atLeast(1)}.compared(without))
+	b.add(table.Row{Suite: "sampling", What: what + "40", Unit: "tokens/s", Against: "ceiling"}.Compared(bare))
+	b.add(table.Row{Suite: "sampling", What: what + "off", Unit: "tokens/s", Against: "top_k 40", Aim: table.AtLeast(1)}.Compared(without))
 	if other != nil {
-		b.add(row{Suite: "sampling", What: what + "40", Unit: "tokens/s", Against: "llama-server", Must: atLeast(1.5), Aim: atLeast(2)}.compared(theirs))
-		b.add(row{Suite: "sampling", What: what + "off", Unit: "tokens/s", Against: "llama-server", Must: atLeast(10)}.compared(theirsWithout))
-		b.add(row{Suite: "sampling", What: what + "40, processor time", Unit: "ms/token", Against: "llama-server"}.compared(busy))
-		b.add(row{Suite: "sampling", What: what + "off, processor time", Unit: "ms/token", Against: "llama-server"}.compared(busyWithout))
+		b.add(table.Row{Suite: "sampling", What: what + "40", Unit: "tokens/s", Against: "llama-server", Must: table.AtLeast(1.5), Aim: table.AtLeast(2)}.Compared(theirs))
+		b.add(table.Row{Suite: "sampling", What: what + "off", Unit: "tokens/s", Against: "llama-server", Must: table.AtLeast(10)}.Compared(theirsWithout))
+		b.add(table.Row{Suite: "sampling", What: what + "40, processor time", Unit: "ms/token", Against: "llama-server"}.Compared(busy))
+		b.add(table.Row{Suite: "sampling", What: what + "off, processor time", Unit: "ms/token", Against: "llama-server"}.Compared(busyWithout))
 	}
 	return nil
 }
@@ -147,7 +149,7 @@ func structured(ctx context.Context, b *bench) error {
 		b.skip("json", fmt.Sprintf("the worker does not take response_format: %v", a.err))
 		return nil
 	}
-	var free []pair
+	var free []table.Pair
 	for range b.rounds {
 		plain := ours.together(ctx, prompts(n, in, out, sampled))
 		kept := ours.together(ctx, prompts(n, in, out, format))
@@ -156,9 +158,9 @@ func structured(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		free = append(free, pair{kept.perSecond(), plain.perSecond()})
+		free = append(free, table.Pair{kept.perSecond(), plain.perSecond()})
 	}
-	b.add(row{Suite: "json", What: fmt.Sprintf("%d streams, JSON schema", n), Unit: "tokens/s", Against: "plain text",
-		Must: atLeast(0.8), Aim: atLeast(0.95)}.compared(free))
+	b.add(table.Row{Suite: "json", What: fmt.Sprintf("%d streams, JSON schema", n), Unit: "tokens/s", Against: "plain text",
+		Must: table.AtLeast(0.8), Aim: table.AtLeast(0.95)}.Compared(free))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -34,7 +35,7 @@ type process struct {
 // launch starts a program.
 func launch(program string, args ...string) (*process, *bufio.Reader, error) {
 	p := &process{cmd: exec.Command(program, args...)}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // whatever becomes of us
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // whatever becomes of us; nginx ends its workers then
 	p.cmd.Stderr = &p.stderr
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
@@ -61,6 +62,30 @@ func (p *process) stop() {
 	defer late.Stop()
 	p.cmd.Wait()
 }
+
+// processor returns how much processor time the process and its children have
+// used so far, in microseconds; 0 where it is not a process of ours.
+func (p *process) processor() float64 {
+	if p == nil {
+		return 0
+	}
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	children, _ := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
+	sum := 0.0
+	for _, pid := range append(strings.Fields(string(children)), pid) {
+		data, _ := os.ReadFile("/proc/" + pid + "/stat")
+		_, rest, _ := strings.Cut(string(data), ") ") // behind the name
+		if fields := strings.Fields(rest); len(fields) > 12 {
+			for _, ticks := range fields[11:13] { // in the program, and for it in the system
+				n, _ := strconv.ParseFloat(ticks, 64)
+				sum += n * 1e6 / ticksPerSecond
+			}
+		}
+	}
+	return sum
+}
+
+const ticksPerSecond = 100 // of /proc, on every Linux
 
 // self starts this program in another of its roles, and returns its address.
 func self(args ...string) (*process, string, error) {

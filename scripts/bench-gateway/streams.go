@@ -87,7 +87,7 @@ func first(ctx context.Context, client *http.Client, url, body string) (*http.Re
 		if res.StatusCode != http.StatusOK {
 			return nil, fmt.Errorf("status %d: %s", res.StatusCode, lines.Text())
 		}
-		if strings.Contains(lines.Text(), piece(0)) {
+		if strings.Contains(lines.Text(), string(prose[0])) { // a filter may keep the next
 			return res, nil
 		}
 	}

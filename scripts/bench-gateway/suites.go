@@ -67,7 +67,7 @@ func (b *bench) all(ctx context.Context, chosen []suite) error {
 	}
 	defer copying.stop()
 	const chat = "/v1/chat/completions"
-	all := []contestant{{"direct", "http://" + address + chat, nil}, {}, {"copy", "http://" + at + chat, nil}, {}}
+	all := []contestant{{"direct", "http://" + address + chat, nil}, {}, {"copy", "http://" + at + chat, copying}, {}}
 	if all[1], err = b.nginx(ctx); err != nil {
 		return err
 	}
@@ -132,6 +132,17 @@ func (b *bench) rates(ctx context.Context, name string, l load, all []contestant
 		var pairs []table.Pair
 		for _, r := range rounds {
 			pairs = append(pairs, table.Pair{table.Figure(r[c.name].perSecond), table.Figure(r["nginx"].perSecond)})
+		}
+		b.report.Rows = append(b.report.Rows, row.Compared(pairs))
+	}
+	for _, c := range all {
+		if c.process == nil || c.name == "nginx" {
+			continue
+		}
+		row := table.Row{Suite: name, What: "processor time of a request, " + c.name, Unit: "µs", Against: "nginx"}
+		var pairs []table.Pair
+		for _, r := range rounds {
+			pairs = append(pairs, table.Pair{table.Figure(r[c.name].processor), table.Figure(r["nginx"].processor)})
 		}
 		b.report.Rows = append(b.report.Rows, row.Compared(pairs))
 	}

@@ -21,7 +21,9 @@ type load struct {
 // A result is what came of a load.
 type result struct {
 	perSecond float64
+	seconds   float64
 	p50, p99  float64 // microseconds
+	processor float64 // microseconds of processor time that a request took the contestant; 0: not known
 }
 
 // wrk puts a load on a contestant.
@@ -30,6 +32,7 @@ func (b *bench) wrk(ctx context.Context, c contestant, l load) (result, error) {
 	if err := os.WriteFile(script, fmt.Appendf(nil, lua, question(l.stream)), 0o644); err != nil {
 		return result{}, err
 	}
+	before := c.processor()
 	out, err := exec.CommandContext(ctx, path("wrk"), "--latency", "-t", strconv.Itoa(min(l.connections, b.cores)), "-c", strconv.Itoa(l.connections),
 		"-d", strconv.Itoa(int(b.each/time.Second))+"s", "-s", script, c.url).Output()
 	if err != nil {
@@ -39,6 +42,7 @@ func (b *bench) wrk(ctx context.Context, c contestant, l load) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("%s: %w", c.name, err)
 	}
+	r.processor = (c.processor() - before) / (r.perSecond * r.seconds)
 	return r, nil
 }
 
@@ -50,7 +54,8 @@ wrk.headers["Content-Type"] = "application/json"
 
 var (
 	rate    = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
-	latency = regexp.MustCompile(`(?m)^\s+(50|99)%\s+([\d.]+)(us|ms|s)$`)
+	taken   = regexp.MustCompile(`requests in ([\d.]+)s`)
+	latency = regexp.MustCompile(`(?m)^\s+(50|99)%\s+([\d.]+)(us|ms|s)\s*$`)
 )
 
 // read reads what wrk prints. A load of which requests failed is none.
@@ -64,6 +69,9 @@ func read(out string) (result, error) {
 	if m := rate.FindStringSubmatch(out); m != nil {
 		r.perSecond, _ = strconv.ParseFloat(m[1], 64)
 	}
+	if m := taken.FindStringSubmatch(out); m != nil {
+		r.seconds, _ = strconv.ParseFloat(m[1], 64)
+	}
 	for _, m := range latency.FindAllStringSubmatch(out, -1) {
 		x, _ := strconv.ParseFloat(m[2], 64)
 		x *= map[string]float64{"us": 1, "ms": 1e3, "s": 1e6}[m[3]]
@@ -73,7 +81,7 @@ func read(out string) (result, error) {
 			r.p99 = x
 		}
 	}
-	if r.perSecond == 0 || r.p50 == 0 || r.p99 == 0 {
+	if r.perSecond == 0 || r.seconds == 0 || r.p50 == 0 || r.p99 == 0 {
 		return r, fmt.Errorf("wrk printed no figures: %s", out)
 	}
 	return r, nil

@@ -1,4 +1,4 @@
-package main
+package benchtable
 
 import (
 	"math"
@@ -22,12 +22,12 @@ func TestPercentile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := percentile(tt.samples, tt.p); math.Abs(got-tt.want) > 1e-9 {
+			if got := Percentile(tt.samples, tt.p); math.Abs(got-tt.want) > 1e-9 {
 				t.Errorf("percentile(%v, %g) = %g, want %g", tt.samples, tt.p, got, tt.want)
 			}
 		})
 	}
-	if got := percentile(nil, 50); !math.IsNaN(got) {
+	if got := Percentile(nil, 50); !math.IsNaN(got) {
 		t.Errorf("of no samples = %g, want NaN", got)
 	}
 }
@@ -46,7 +46,7 @@ func FuzzPercentile(f *testing.F) {
 			samples[i] = float64(random.IntN(50))
 		}
 		given := slices.Clone(samples)
-		got := percentile(samples, float64(p))
+		got := Percentile(samples, float64(p))
 		if !slices.Equal(samples, given) {
 			t.Error("the samples were changed")
 		}
@@ -60,22 +60,22 @@ func FuzzPercentile(f *testing.F) {
 
 func TestVerdict(t *testing.T) {
 	tests := []struct {
-		must, aim *target
+		must, aim *Target
 		ratio     float64
 		want      string
 	}{
-		{atLeast(0.95), nil, 0.96, "ok"},
-		{atLeast(0.95), nil, 0.94, "missed"},
-		{atMost(2.5), atMost(1.5), 1.4, "aim"},
-		{atMost(2.5), atMost(1.5), 2, "ok"},
-		{atMost(2.5), atMost(1.5), 3, "missed"},
-		{nil, atLeast(1), 0.5, "below aim"},
-		{nil, atLeast(1), 1, "aim"},
+		{AtLeast(0.95), nil, 0.96, "ok"},
+		{AtLeast(0.95), nil, 0.94, "missed"},
+		{AtMost(2.5), AtMost(1.5), 1.4, "aim"},
+		{AtMost(2.5), AtMost(1.5), 2, "ok"},
+		{AtMost(2.5), AtMost(1.5), 3, "missed"},
+		{nil, AtLeast(1), 0.5, "below aim"},
+		{nil, AtLeast(1), 1, "aim"},
 		{nil, nil, 5, ""},
-		{atMost(0), nil, math.NaN(), ""},
+		{AtMost(0), nil, math.NaN(), ""},
 	}
 	for _, tt := range tests {
-		r := row{Must: tt.must, Aim: tt.aim}
+		r := Row{Must: tt.must, Aim: tt.aim}
 		r.judge(tt.ratio)
 		if r.Verdict != tt.want {
 			t.Errorf("%g with must %v and aim %v is %q, want %q", tt.ratio, tt.must, tt.aim, r.Verdict, tt.want)
@@ -86,7 +86,7 @@ func TestVerdict(t *testing.T) {
 // The ratio is that of the rounds, not that of the medians: in each round both
 // had the same machine.
 func TestCompared(t *testing.T) {
-	r := row{}.compared([]pair{{10, 10}, {2, 4}, {30, 100}})
+	r := Row{}.Compared([]Pair{{10, 10}, {2, 4}, {30, 100}})
 	if r.Value != 10 || r.Other != 10 || r.Ratio != 0.5 {
 		t.Errorf("got %v, %v and %v, want 10, 10 and 0.5", r.Value, r.Other, r.Ratio)
 	}
