@@ -8,7 +8,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-s -o out/ ./cmd/bendi ./cmd/bendi-engine
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-s -o out/ -pgo=cmd/bendi/gateway.pgo ./cmd/bendi && \
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-s -o out/ ./cmd/bendi-engine
 
 # The llama.cpp libraries that package-lock.json pins by their hash. llama.Load
 # looks for names without a version.

@@ -5,10 +5,11 @@ LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
 
-.PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity fuzz soak chaos lint fmt lib clients clean lib-cuda image-check
+.PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity bench-memory fuzz soak chaos security lint fmt lib clients clean lib-cuda image-check memory
 
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
-	go build -o bin/ ./cmd/bendi ./cmd/bendi-engine
+	go build -pgo=cmd/bendi/gateway.pgo -o bin/ ./cmd/bendi # not default.pgo: vet and test would compile everything for it
+	go build -o bin/ ./cmd/bendi-engine
 
 run: build ## serve the demo model on 127.0.0.1:8080
 	exec bin/bendi serve --listen 127.0.0.1:$(PORT)
@@ -32,6 +33,12 @@ bench-affinity: build ## two engines behind one name: what keeping a conversatio
 bench-gateway: build ## measure what the gateway costs beside nginx, with wrk; flags in BENCH, see docs/performance.md
 	go run ./scripts/bench-gateway $(BENCH)
 
+bench-memory: build ## what the memory of conversations adds to a request; flags in BENCH, see docs/performance.md
+	go run ./scripts/bench-memory $(BENCH)
+
+memory: build ## 200 kills of the gateway while turns are written, and a minute of two tenants on the same sessions
+	go test -count 1 -timeout 60m -v -run 'TestKilledGateway|TestTenantsNeverMeet' ./e2e -kills 200 -tenancy 1m
+
 FUZZTIME ?= 30s
 
 fuzz: ## run every fuzz test for FUZZTIME, one after the other
@@ -45,6 +52,13 @@ soak: build ## many short requests; fails where memory, goroutines, files or KV 
 
 chaos: build ## every fault of a backend there is, against the built program, with a table of what clients saw
 	@out=$$(go test -count 1 -timeout 5m -v -run '^TestChaos' ./e2e 2>&1); code=$$?; echo "$$out" | grep -v '^ *\(=== \|--- PASS: TestChaos/\|time=\)'; exit $$code
+
+security: build bin/.security/h2spec ## attack a running server from outside; uses sslscan, testssl.sh and slowhttptest where they are installed
+	BENDI_SECURITY=1 go test -count 1 -timeout 25m -v -run '^TestSecurity' ./e2e
+
+bin/.security/h2spec:
+	mkdir -p bin/.security
+	GOBIN=$(CURDIR)/bin/.security go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "not formatted, run make fmt:"; gofmt -l .; exit 1; }

@@ -24,6 +24,10 @@ type Request struct {
 	// the Principal, and is never told to a backend outside.
 	Session string
 
+	// User is who of the Principal's own users asks, where the protocol has a
+	// name for that which no backend is told; others have theirs in Extra.
+	User string
+
 	// Turn, where it is there, is the place of the request in its Session, for
 	// protocols whose clients name turns. The Messages are what is new then.
 	Turn *Turn

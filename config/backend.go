@@ -24,6 +24,7 @@ type Backend struct {
 	Key     Secret            `yaml:"key"`    // sent as a bearer token
 	KeyFile Path              `yaml:"key_file"`
 	Headers map[string]Secret `yaml:"headers"` // sent as well
+	Link    string            `yaml:"link"`    // that it is asked over, one of the relays; empty: it is asked directly
 
 	Models  map[string]BackendModel `yaml:"models"`  // by the id that routes name, as backend/id
 	Context int                     `yaml:"context"` // tokens, of the models that do not say; 0: not known

@@ -64,9 +64,12 @@ func (c *Config) check(bad bad) {
 	}
 	c.checkModels(bad)
 	c.checkBackends(bad)
+	c.checkRelays(bad)
+	c.checkRelay(bad)
 	c.checkRoutes(bad)
 	c.checkExperiments(bad)
 	c.checkSessions(bad)
+	c.checkLedger(bad)
 	c.checkLexicons(bad)
 	c.checkFilters(bad)
 	c.Server.check(bad)

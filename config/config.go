@@ -18,11 +18,14 @@ type Config struct {
 	Routes []Route          `yaml:"routes"`
 
 	Backends map[string]Backend `yaml:"backends"` // by name
+	Relays   map[string]Relays  `yaml:"relays"`   // that links to backends lead over, by name
+	Relay    Relay              `yaml:"relay"`    // the other end of links
 
 	Experiments map[string]Experiment `yaml:"experiments"` // by name
 
 	Sessions Sessions `yaml:"sessions"`
 	Stores   Stores   `yaml:"stores"`
+	Ledger   Ledger   `yaml:"ledger"`
 
 	Lexicons []Lexicon         `yaml:"lexicons"`
 	Filters  map[string]Filter `yaml:"filters"` // by name
@@ -76,6 +79,8 @@ type Route struct {
 	Egress   Egress    `yaml:"egress"`
 	Limits   Limits    `yaml:"limits"`  // of all its requests together
 	Session  SessionBy `yaml:"session"` // which of its requests are turns of a session; empty means asked
+
+	Trim TrimPolicy `yaml:"trim"` // what is done about a history beyond the window; empty means as of sessions
 }
 
 // Server holds the limits of the HTTP server.
@@ -109,8 +114,11 @@ func Default() *Config {
 			{Path: "/v1/chat", Models: []RouteModel{{ID: "bendi-demo"}}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo"}},
 			{Path: "/v1/chat/pro", Models: []RouteModel{{ID: "bendi-demo:service"}}, Aliases: map[string]string{"gpt-3.5-turbo": "bendi-demo:service"}},
 		},
+		Relays:   map[string]Relays{},
+		Relay:    relayDefaults(),
 		Sessions: sessionDefaults(),
 		Stores:   storeDefaults(),
+		Ledger:   ledgerDefaults(),
 		Lexicons: []Lexicon{{Path: Starter, Tags: map[string]string{}}},
 		Access:   Access{OnRevoke: "cut"},
 		Limits:   countingDefaults(),

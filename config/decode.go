@@ -361,6 +361,8 @@ func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {
 			*m = filterDefaults()
 		case *Backend:
 			*m = backendDefaults()
+		case *Relays:
+			*m = relaysDefaults()
 		case *Experiment:
 			*m = experimentDefaults()
 		case *Arm:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bendi/experiment/metric"
 	"bendi/experiment/param"
 )
 
@@ -21,6 +22,7 @@ type Experiment struct {
 	Guards  Guards           `yaml:"guards"`
 	Prices  map[string]Price `yaml:"prices"` // by model, as arms name it
 	Start   StartMode        `yaml:"start"`
+	Decide  []string         `yaml:"decide"` // metrics that share the chance of a false verdict; empty: all that have a good direction
 
 	KeepComments bool `yaml:"keep_comments"` // of feedback, which are words of users
 }
@@ -149,6 +151,14 @@ func (c *Config) checkExperiments(bad bad) {
 		}
 		if len(e.Seed) > maxID {
 			bad(key+".seed", "want at most %d bytes, have %d", maxID, len(e.Seed))
+		}
+		for i, m := range e.Decide {
+			key := fmt.Sprintf("%s.decide[%d]", key, i)
+			if all := metric.Names(); !slices.Contains(all, m) {
+				bad(key, "no metric %q%s", m, suggest(m, all))
+			} else if slices.Contains(e.Decide[:i], m) {
+				bad(key, "names %s a second time", m)
+			}
 		}
 		c.checkArms(bad, key, e, at, targets)
 		e.Guards.check(bad, key+".guards")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -61,15 +62,19 @@ type RedisStore struct {
 	Master    string    `yaml:"master"`    // that Sentinels watch
 	Username  string    `yaml:"username"`
 	Password  Secret    `yaml:"password"`
+	PassFile  Path      `yaml:"password_file"`
 
 	SentinelUsername string `yaml:"sentinel_username"`
 	SentinelPassword Secret `yaml:"sentinel_password"`
+	SentinelPassFile Path   `yaml:"sentinel_password_file"`
 
-	DB      int      `yaml:"db"`
-	TLS     bool     `yaml:"tls"`
-	CAFile  Path     `yaml:"ca_file"` // empty: what the system trusts
-	Prefix  string   `yaml:"prefix"`  // of all keys
-	Timeout Duration `yaml:"timeout"` // most that a request waits for it, to read and to write
+	DB       int      `yaml:"db"`
+	TLS      bool     `yaml:"tls"`
+	CAFile   Path     `yaml:"ca_file"`   // empty: what the system trusts
+	CertFile Path     `yaml:"cert_file"` // by which we show who we are; empty: we do not
+	KeyFile  Path     `yaml:"key_file"`  // of that certificate
+	Prefix   string   `yaml:"prefix"`    // of all keys
+	Timeout  Duration `yaml:"timeout"`   // most that a request waits for it in all, where it can do without
 }
 
 type (
@@ -119,33 +124,42 @@ func (c *Config) completeSessions() {
 		if c.Routes[i].Session == "" {
 			c.Routes[i].Session = "asked"
 		}
+		c.Routes[i].Trim = cmp.Or(c.Routes[i].Trim, c.Sessions.Trim)
 	}
 }
 
-// sessionKeys reads the keys of sessions that lie in files.
+// sessionKeys reads the secrets of sessions and stores that lie in files.
 func (d *decoder) sessionKeys(c *Config) {
 	for i := range c.Sessions.Keys {
-		k, key := &c.Sessions.Keys[i], fmt.Sprintf("sessions.encryption_keys[%d]", i)
-		if k.KeyFile == "" {
-			continue
-		}
-		fault := func(format string, args ...any) {
-			d.broken[key+".key"] = true
-			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: fmt.Sprintf(format, args...)}))
-		}
-		if _, both := d.places[key+".key"]; both {
-			fault("is one too many beside key; keep one of them")
-			continue
-		}
-		d.reading(string(k.KeyFile))
-		text, err := os.ReadFile(string(k.KeyFile))
-		if err != nil {
-			fault("%v", err)
-			continue
-		}
-		k.Key = NewSecret(strings.TrimSpace(string(text)))
-		d.origins[key+".key"] = Origin("file " + string(k.KeyFile))
+		k, key := &c.Sessions.Keys[i], fmt.Sprintf("sessions.encryption_keys[%d].key", i)
+		d.secretFile(key, key+"_file", &k.Key, k.KeyFile)
 	}
+	r := &c.Stores.Redis
+	d.secretFile("stores.redis.password", "stores.redis.password_file", &r.Password, r.PassFile)
+	d.secretFile("stores.redis.sentinel_password", "stores.redis.sentinel_password_file", &r.SentinelPassword, r.SentinelPassFile)
+}
+
+// secretFile reads a secret from its file, where it has one.
+func (d *decoder) secretFile(key, fileKey string, secret *Secret, file Path) {
+	if file == "" {
+		return
+	}
+	fault := func(format string, args ...any) {
+		d.broken[key] = true
+		d.faults = append(d.faults, d.locate(Fault{Key: fileKey, Message: fmt.Sprintf(format, args...)}))
+	}
+	if _, both := d.places[key]; both && !secret.IsZero() {
+		fault("is one too many beside %s; keep one of them", key[strings.LastIndexByte(key, '.')+1:])
+		return
+	}
+	d.reading(string(file))
+	text, err := os.ReadFile(string(file))
+	if err != nil {
+		fault("%v", err)
+		return
+	}
+	*secret = NewSecret(strings.TrimSpace(string(text)))
+	d.origins[key] = Origin("file " + string(file))
 }
 
 func (c *Config) checkSessions(bad bad) {
@@ -164,7 +178,7 @@ func (c *Config) checkSessions(bad bad) {
 		bad("sessions.max_size", "want 64KiB to 64MiB, have %v", s.MaxSize)
 	}
 	switch offered := c.Offered(); {
-	case s.Trim == "summary" && s.SummaryModel == "":
+	case s.SummaryModel == "" && (s.Trim == "summary" || slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Trim == "summary" })):
 		bad("sessions.summary_model", "is missing: which model writes the summaries that trim asks for; it has to run here")
 	case s.SummaryModel != "" && !offered[s.SummaryModel]:
 		bad("sessions.summary_model", "no model %q runs here", s.SummaryModel)
@@ -182,6 +196,9 @@ func (c *Config) checkSessions(bad bad) {
 	}
 	for i, r := range c.Routes {
 		one(bad, fmt.Sprintf("routes[%d].session", i), r.Session)
+		if r.Trim != s.Trim {
+			one(bad, fmt.Sprintf("routes[%d].trim", i), r.Trim)
+		}
 	}
 	one(bad, "stores.sqlite.sync", c.Stores.SQLite.Sync)
 	c.checkRedis(bad)
@@ -209,6 +226,11 @@ func (c *Config) checkRedis(bad bad) {
 	}
 	if r.CAFile != "" && !r.TLS {
 		bad("stores.redis.ca_file", "goes with tls: true")
+	}
+	if (r.CertFile != "") != (r.KeyFile != "") {
+		bad("stores.redis.cert_file", "and key_file go together")
+	} else if r.CertFile != "" && !r.TLS {
+		bad("stores.redis.cert_file", "goes with tls: true")
 	}
 	if !isName(r.Prefix, maxID, letters) {
 		bad("stores.redis.prefix", "a prefix has letters, digits, dots, dashes and underscores, at most %d", maxID)

@@ -16,6 +16,7 @@ type answer struct {
 	backend, arm             string
 	usage                    chat.Usage
 	classes                  []string
+	aigc                     *chat.AIGC
 }
 
 type call struct {
@@ -42,6 +43,7 @@ func (a *answer) add(ev *chat.Event) {
 	if ev.Usage != nil {
 		a.usage = *ev.Usage
 	}
+	a.aigc = cmp.Or(ev.AIGC, a.aigc)
 	if ev.Filtered != nil {
 		a.classes = union(a.classes, ev.Filtered.Categories)
 	}

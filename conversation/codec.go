@@ -37,6 +37,8 @@ type storedTurn struct {
 	Finish      chat.Finish     `json:"finish,omitempty"`
 	Interrupted bool            `json:"interrupted,omitempty"`
 	Usage       *chat.Usage     `json:"usage,omitempty"`
+	AIGC        *chat.AIGC      `json:"aigc,omitempty"`
+	Note        json.RawMessage `json:"note,omitempty"` // JSON of the protocol's own
 	Classes     []string        `json:"classes,omitempty"`
 	Inside      bool            `json:"inside,omitempty"`
 }
@@ -63,7 +65,7 @@ func encode(s *Session, version uint64) ([]byte, error) {
 	for i, t := range s.Turns {
 		st := storedTurn{
 			ID: t.ID, Parent: t.Parent, Time: t.Time.UnixMilli(), System: store(t.System), Input: store(t.Input), Output: store(t.Output),
-			Model: t.Model, Backend: t.Backend, Arm: t.Arm, Finish: t.Finish, Interrupted: t.Interrupted, Classes: t.Classes, Inside: t.Inside,
+			Model: t.Model, Backend: t.Backend, Arm: t.Arm, Finish: t.Finish, Interrupted: t.Interrupted, Classes: t.Classes, Inside: t.Inside, AIGC: t.AIGC, Note: t.Note,
 		}
 		if t.Usage != (chat.Usage{}) {
 			st.Usage = &t.Usage
@@ -95,7 +97,7 @@ func decode(key Key, version uint64, data []byte) (*Session, error) {
 	for _, t := range in.Turns {
 		turn := Turn{
 			ID: t.ID, Parent: t.Parent, Time: time.UnixMilli(t.Time), System: restore(t.System), Input: restore(t.Input), Output: restore(t.Output),
-			Model: t.Model, Backend: t.Backend, Arm: t.Arm, Finish: t.Finish, Interrupted: t.Interrupted, Classes: t.Classes, Inside: t.Inside,
+			Model: t.Model, Backend: t.Backend, Arm: t.Arm, Finish: t.Finish, Interrupted: t.Interrupted, Classes: t.Classes, Inside: t.Inside, AIGC: t.AIGC, Note: t.Note,
 		}
 		if t.Usage != nil {
 			turn.Usage = *t.Usage

@@ -28,7 +28,8 @@
 // A session is a log of turns. Each has an id of its own and names its parent,
 // the turn that it goes on from, so that other protocols can hold several
 // branches of a conversation in one session, and name any turn of it; the
-// session's Head is the last of the branch in use. A [Store] knows nothing of
+// session's Head is the last of the branch in use. A request that names the turn
+// it goes on from, see [chat.Turn], waits for no other. A [Store] knows nothing of
 // this: it keeps bytes by [Key], each with a version that a later write has to
 // name. The bytes are JSON, or that sealed by a [Sealer].
 package conversation

@@ -177,6 +177,33 @@ func (m *Memory) Reseal(ctx context.Context) (resealed, all int, err error) {
 	return resealed, all, nil
 }
 
+// Verify reads every session and says what is wrong with the first that is not
+// whole, or with the store. It returns how many it has read.
+func (m *Memory) Verify(ctx context.Context) (n int, err error) {
+	if v, ok := m.Store.(interface{ Verify(context.Context) error }); ok {
+		if err := v.Verify(ctx); err != nil {
+			return 0, err
+		}
+	}
+	for key, err := range m.Store.All(ctx) {
+		if err != nil {
+			return n, err
+		}
+		v, err := m.Store.Load(ctx, key, 0)
+		if errors.Is(err, ErrNotFound) {
+			continue // it has expired, or was deleted
+		}
+		if err == nil {
+			_, err = m.read(key, v)
+		}
+		if err != nil {
+			return n, fmt.Errorf("session %s of %s: %w", key.ID, key.Owner, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
 func (m *Memory) reseal(ctx context.Context, key Key) (bool, error) {
 	v, err := m.Store.Load(ctx, key, 0)
 	switch {

@@ -150,13 +150,14 @@ func (c *claim) take(ctx context.Context, b *budget, until time.Time) (v Value, 
 // keep renews the lease until stop. One that is lost meanwhile shows when the
 // turn is stored: its version is not that which was read.
 func (c *claim) keep() {
-	c.done = make(chan struct{})
+	done := make(chan struct{})
+	c.done = done
 	c.wg.Go(func() {
 		tick := time.NewTicker(leaseTime / 3)
 		defer tick.Stop()
 		for {
 			select {
-			case <-c.done:
+			case <-done:
 				return
 			case <-tick.C:
 				c.memory.store.call(context.Background(), "lease", c.memory.Limit, func(ctx context.Context) error {

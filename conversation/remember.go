@@ -106,6 +106,9 @@ func (r *remembered) key(req *chat.Request) (key Key, ok bool, err error) {
 	if r.policy.By == Never || req.Session == "" && r.policy.By != ByUser || req.Prompt != nil { // a text that is gone on with is no turn
 		return Key{}, false, nil
 	}
+	if t := req.Turn; t != nil && t.Forget && t.Begins() {
+		return Key{}, false, nil
+	}
 	user := ""
 	if r.memory.PerUser || req.Session == "" {
 		if user, err = userOf(req); err != nil {
@@ -119,16 +122,24 @@ func (r *remembered) key(req *chat.Request) (key Key, ok bool, err error) {
 	return Key{OwnerOf(req.Principal, user), id}, id != "", nil
 }
 
+// longestUser is how long the name of a user may be in bytes. Those of coding
+// agents have 160.
+const longestUser = 256
+
 // userOf returns the user that a request names.
 func userOf(req *chat.Request) (string, error) {
-	raw := req.Extra["user"]
-	if raw == nil {
-		return "", nil
+	field, user := "metadata.user_id", req.User
+	for _, f := range []string{"user", "safety_identifier"} {
+		if raw := req.Extra[f]; user == "" && raw != nil {
+			field = f
+			if json.Unmarshal(raw, &user) != nil {
+				return "", chat.BadParam(f, "'%s' names whose session this is: it must be a string.", f)
+			}
+		}
 	}
 	const sane = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@"
-	var user string
-	if json.Unmarshal(raw, &user) != nil || len(user) > 128 || strings.Trim(user, sane) != "" {
-		return "", chat.BadParam("user", "'user' names whose session this is: it must be at most 128 of the letters, digits and -_.:@ and have no other character.")
+	if len(user) > longestUser || strings.Trim(user, sane) != "" {
+		return "", chat.BadParam(field, "'%s' names whose session this is: it must be at most %d of the letters, digits and -_.:@ and have no other character.", field, longestUser)
 	}
 	return user, nil
 }
@@ -147,6 +158,10 @@ func (r recaller) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Ev
 	return func(yield func(chat.Event, error) bool) {
 		if err := t.recall(ctx, req); err != nil {
 			yield(chat.Event{}, err)
+			return
+		}
+		if req.Turn != nil && req.Turn.Silent {
+			yield(chat.Event{Finish: chat.Stop, Usage: new(chat.Usage)}, nil)
 			return
 		}
 		own, begun := t.compose(ctx, r.model), false

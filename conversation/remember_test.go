@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,23 +267,29 @@ func TestStoreDown(t *testing.T) {
 		for _, fault := range []string{"refuses", "hangs"} {
 			t.Run(string(policy)+", it "+fault, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					down := true
+					var down atomic.Bool
+					down.Store(true)
 					store := &storetest.Store{Fault: func(ctx context.Context) error {
-						if down && fault == "hangs" {
+						if down.Load() && fault == "hangs" {
 							<-ctx.Done()
 							return context.Cause(ctx)
-						} else if down {
+						} else if down.Load() {
 							return errors.New("connection refused")
 						}
 						return nil
 					}}
 					m := &model{}
 					memory := conversation.New(conversation.Options{Store: store, Down: policy})
+					defer memory.Close()
 					r := memory.Remember(m, conversation.Policy{}, nil)
-					for i := range 20 {
+					limit := map[conversation.Down]time.Duration{conversation.Fail: time.Second, conversation.Stateless: 25 * time.Millisecond}[policy]
+					for i := range 100 {
 						begin := time.Now()
 						_, told, err := say(t, r, ask("s", "q"))
-						if took := time.Since(begin); took > 50*time.Millisecond {
+						if i > 50 {
+							limit = 0 // it is known to be down
+						}
+						if took := time.Since(begin); took > limit {
 							t.Errorf("request %d took %v", i, took)
 						}
 						if policy == conversation.Fail && (kindOf(err) != chat.Unavailable) {
@@ -292,8 +299,8 @@ func TestStoreDown(t *testing.T) {
 							t.Errorf("request %d: %v, told %+v", i, err, told)
 						}
 					}
-					down = false
-					time.Sleep(2 * time.Second)
+					down.Store(false)
+					time.Sleep(3 * time.Second) // a probe that hangs still, and the next
 					if _, told, err := say(t, r, ask("s", "q")); err != nil || told.Stateless {
 						t.Errorf("when it is back: %v, told %+v", err, told)
 					}
@@ -301,6 +308,49 @@ func TestStoreDown(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A store that is late, as on a busy machine, is not left alone: each request
+// waits for it within its budget, and has memory again as soon as it is in time.
+func TestStoreIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late atomic.Int64
+		store := &storetest.Store{Fault: func(ctx context.Context) error {
+			select {
+			case <-time.After(time.Duration(late.Load())):
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}}
+		memory := conversation.New(conversation.Options{Store: store, Down: conversation.Stateless})
+		defer memory.Close()
+		r := memory.Remember(&model{}, conversation.Policy{}, nil)
+		for _, step := range []struct {
+			late      time.Duration // of each call; a request makes two
+			took      time.Duration
+			stateless bool
+			lost      bool
+		}{
+			{late: 0},
+			{late: 20 * time.Millisecond, took: 40 * time.Millisecond},
+			{late: 60 * time.Millisecond, took: 25 * time.Millisecond, stateless: true},
+			{late: 24 * time.Millisecond, took: 48 * time.Millisecond},
+			{late: 0},
+		} {
+			late.Store(int64(step.late))
+			for i := range 10 {
+				begin := time.Now()
+				_, told, err := say(t, r, ask("s", "q"))
+				if err != nil || told == nil || told.Stateless != step.stateless || told.Lost != step.lost || time.Since(begin) != step.took {
+					t.Errorf("%v late, request %d: took %v, told %+v, %v; want %v, stateless %v", step.late, i, time.Since(begin), told, err, step.took, step.stateless)
+				}
+			}
+			if err := memory.Unreachable(); err != nil {
+				t.Errorf("%v late: left alone: %v", step.late, err)
+			}
+		}
+	})
 }
 
 func TestTrim(t *testing.T) {
@@ -408,6 +458,14 @@ func TestUsers(t *testing.T) {
 	} {
 		if say(t, r, from(step.user, step.session, step.text)); seen(m.last()) != step.want {
 			t.Errorf("%s in %q says %s: the model saw %q, want %q", step.user, step.session, step.text, seen(m.last()), step.want)
+		}
+	}
+	agent, sdk := ask("", "f"), ask("", "g")
+	agent.User = "anna"
+	sdk.Extra = map[string]json.RawMessage{"safety_identifier": json.RawMessage(`"anna"`)}
+	for _, req := range []*chat.Request{agent, sdk} {
+		if say(t, r, req); !strings.HasPrefix(seen(m.last()), "a answer1 c ") {
+			t.Errorf("another protocol's anna is another: the model saw %q", seen(m.last()))
 		}
 	}
 	if _, _, err := say(t, r, from("a b", "", "x")); kindOf(err) != chat.Invalid {

@@ -69,6 +69,8 @@ type Turn struct {
 	Finish      chat.Finish
 	Interrupted bool // the client left, or the answer broke off
 	Usage       chat.Usage
+	AIGC        *chat.AIGC // the mark of the answer, where it has one
+	Note        []byte     // what the protocol of the request keeps with the turn
 
 	// What the filter learnt about the turn. It holds for whoever is shown the
 	// turn later.
@@ -82,7 +84,7 @@ type Summary struct {
 	Text     string
 }
 
-// history returns the messages of all turns.
+// history returns the messages of all turns, of a session without branches.
 func (s *Session) history() []chat.Message {
 	var all []chat.Message
 	for i := range s.Turns {
@@ -98,7 +100,13 @@ func (t *Turn) messages() []chat.Message { return slices.Concat(t.Input, t.Outpu
 func (t *Turn) Messages() []chat.Message { return slices.Concat(t.System, t.Input, t.Output) }
 
 // History returns the whole conversation as a client would send it.
-func (s *Session) History() []chat.Message { return slices.Concat(s.system(), s.history()) }
+func (s *Session) History() []chat.Message {
+	all := slices.Clone(s.system())
+	for _, t := range s.Path() {
+		all = append(all, t.messages()...)
+	}
+	return all
+}
 
 // Bytes returns the size of the session as it is stored.
 func (s *Session) Bytes() int { return s.size }

@@ -189,4 +189,7 @@ const (
 	CodeBusy      = "session_busy"
 	CodeChanged   = "session_changed"
 	CodeTooLarge  = "session_too_large"
+
+	CodeNoConversation = "conversation_not_found"
+	CodeNoPrevious     = "previous_response_not_found"
 )

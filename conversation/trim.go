@@ -105,14 +105,20 @@ func estimate(s string) int {
 	return (ascii+2)/3 + utf8.RuneCountInString(s) - ascii
 }
 
+// What a template may add to a message and to a request at the very most.
+const (
+	mostPerMessage = 32
+	mostPerRequest = 256
+)
+
 // most returns more tokens than messages can have: no token is of less than a
 // byte.
 func most(messages []chat.Message) int {
 	n := 0
 	for _, m := range messages {
-		n += perMessage + len(m.Text()) + len(m.Reasoning) + len(media(m))*perMedia
+		n += mostPerMessage + len(m.Text()) + len(m.Reasoning) + len(media(m))*perMedia
 		for _, c := range m.ToolCalls {
-			n += perMessage + len(c.Name) + len(c.Arguments)
+			n += mostPerMessage + len(c.Name) + len(c.Arguments)
 		}
 	}
 	return n
@@ -130,6 +136,46 @@ func window(m chat.Model, name string) int {
 	return 0
 }
 
+// count returns how many tokens a model makes of a request with messages, or
+// false where it does not show that. Nothing is told to backends outside.
+func count(ctx context.Context, model chat.Model, req *chat.Request, messages []chat.Message) (int, bool) {
+	own := *req
+	own.Messages, own.Inside = messages, true
+	tokens, err := chat.Tokenize(ctx, model, &chat.TokenizeRequest{ID: req.ID, Model: req.Model, Chat: &own, Classes: req.Classes, Inside: true})
+	return lengthOf(tokens), err == nil && lengthOf(tokens) > 0
+}
+
+func lengthOf(t *chat.Tokens) int {
+	if t == nil {
+		return 0
+	}
+	return len(t.Tokens)
+}
+
+// fitExactly does what fit does, where the model counts whole requests. The
+// later the start, the fewer they are.
+func fitExactly(ctx context.Context, model chat.Model, req *chat.Request, system, body []chat.Message, starts []int, budget int, share float64) (at int, ok bool) {
+	fits := func(i, budget int) bool {
+		rest, _ := from(body, starts[i])
+		n, can := count(ctx, model, req, slices.Concat(system, rest))
+		ok = can
+		return can && n <= budget
+	}
+	if fits(0, budget) || !ok {
+		return 0, ok
+	}
+	limit := int(float64(budget) * share)
+	low, high := 1, len(starts)-1 // the last is taken in any case
+	for low < high && ok {
+		if mid := (low + high) / 2; fits(mid, limit) {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	return min(low, len(starts)-1), ok
+}
+
 // fit returns from which of the starts, of which the first is in force, on a conversation fits the window, with
 // room for the answer. The starts are those where it may be cut. Where it has
 // to be, it is to a share of the room.
@@ -145,12 +191,15 @@ func fit(ctx context.Context, model chat.Model, req *chat.Request, system, body 
 		room = size / 8
 	}
 	budget := size - room
-	fixed := most(system)
+	fixed := mostPerRequest + most(system)
 	for _, t := range req.Tools {
-		fixed += perMessage + len(t.Name) + len(t.Description) + len(t.Parameters)
+		fixed += mostPerMessage + len(t.Name) + len(t.Description) + len(t.Parameters)
 	}
 	if fixed+most(body[starts[0]:]) <= budget {
 		return 0
+	}
+	if i, ok := fitExactly(ctx, model, req, system, body, starts, budget, share); ok {
+		return i
 	}
 	g := &gauge{ctx: ctx, model: model, name: req.Model}
 	for _, m := range system {

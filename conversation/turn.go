@@ -28,6 +28,7 @@ type turn struct {
 	claim     *claim // nil: there is none
 	session   *Session
 	merged    merged
+	path      []Turn        // that a request with a place goes on from
 	cuts      []int         // where the conversation may be cut
 	at        int           // where it is, of those
 	tries     int           // times that a model has found it too long
@@ -52,6 +53,9 @@ func (t *turn) recall(ctx context.Context, req *chat.Request) error {
 	m := t.memory
 	t.request = req
 	t.budget = budget{m.Limit, m.Limit}
+	if req.Turn != nil {
+		return t.place(ctx, req)
+	}
 	var v Value
 	var err error
 	if t.claim, v, err = m.enter(ctx, t.key, &t.budget); err == nil {
@@ -92,12 +96,12 @@ func (t *turn) compose(ctx context.Context, next chat.Model) *chat.Request {
 	if t.stateless {
 		return t.request
 	}
-	own := *t.request
-	for i := range t.merged.keep {
-		own.Classes = union(own.Classes, t.session.Turns[i].Classes)
-		own.Inside = own.Inside || t.session.Turns[i].Inside
+	own := *bare(t.request)
+	for _, before := range t.before() {
+		own.Classes = union(own.Classes, before.Classes)
+		own.Inside = own.Inside || before.Inside
 	}
-	trim := t.route.trim()
+	trim := t.trim()
 	if trim == TrimError {
 		t.cuts = []int{0}
 		return t.cut(ctx, own)
@@ -130,7 +134,7 @@ func (t *turn) shorter(ctx context.Context, last *chat.Request) *chat.Request {
 // cut makes own the request whose conversation begins where the turn says.
 func (t *turn) cut(ctx context.Context, own chat.Request) *chat.Request {
 	start := t.cuts[t.at]
-	if t.route.trim() == TrimSummary {
+	if t.trim() == TrimSummary {
 		t.summarise(ctx, &own, start)
 	}
 	rest, left := from(t.merged.body, start)
@@ -167,15 +171,24 @@ func (t *turn) store(ctx context.Context, a *answer, interrupted bool) error {
 	if t.session == nil || t.stateless || t.stored {
 		return nil
 	}
+	if p := t.request.Turn; p != nil && p.Forget {
+		return nil
+	}
 	output, some := a.message(interrupted, t.memory.Reasoning)
 	if !some && interrupted {
 		return nil // the client has seen nothing, and asks again
 	}
 	t.stored = true
-	next := t.next(a, output, some, interrupted)
-	v, err := t.memory.pack(next, t.route.trim() != TrimError)
-	if err == nil {
-		err = t.claim.save(context.WithoutCancel(ctx), &t.budget, t.session.version, v)
+	turn := t.made(a, interrupted)
+	if some {
+		turn.Output = []chat.Message{output}
+	}
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if t.request.Turn != nil {
+		err = t.add(ctx, turn)
+	} else {
+		err = t.save(ctx, t.next(turn), t.session.version, t.trim() != TrimError)
 	}
 	switch {
 	case err != nil:
@@ -188,25 +201,39 @@ func (t *turn) store(ctx context.Context, a *answer, interrupted bool) error {
 	return err
 }
 
-// next returns the session with the turn.
-func (t *turn) next(a *answer, output chat.Message, some, interrupted bool) *Session {
-	now := time.Now()
-	next := *t.session
-	next.Turns = slices.Clone(t.session.Turns[:t.merged.keep])
-	next.Used, next.Summary, next.Resends = now, t.summary, t.session.Resends || t.merged.resent
-	turn := Turn{
-		ID: "turn_" + strings.ToLower(rand.Text()), Time: now, Input: t.lean(t.merged.input),
-		Model: t.request.Model, Backend: a.backend, Arm: a.arm, Finish: a.finish, Interrupted: interrupted, Usage: a.usage,
+// save stores a session in place of the version that was.
+func (t *turn) save(ctx context.Context, s *Session, was uint64, shrink bool) error {
+	v, err := t.memory.pack(s, shrink)
+	switch {
+	case err != nil:
+		return err
+	case t.claim != nil:
+		return t.claim.save(ctx, &t.budget, was, v)
+	}
+	return t.memory.store.spend(ctx, &t.budget, t.budget.left, "save", func(ctx context.Context) error {
+		return t.memory.Store.Save(ctx, t.key, was, v, t.memory.TTL)
+	})
+}
+
+// made returns what the request and its answer become, but for what was said.
+func (t *turn) made(a *answer, interrupted bool) Turn {
+	return Turn{
+		ID: "turn_" + strings.ToLower(rand.Text()), Time: time.Now(), Input: t.lean(t.merged.input),
+		Model: t.request.Model, Backend: a.backend, Arm: a.arm, Finish: a.finish, Interrupted: interrupted, Usage: a.usage, AIGC: a.aigc,
 		Classes: union(slices.Clone(t.request.Classes), a.classes), Inside: t.request.Inside,
 	}
+}
+
+// next returns the session with the turn.
+func (t *turn) next(turn Turn) *Session {
+	next := *t.session
+	next.Turns = slices.Clone(t.session.Turns[:t.merged.keep])
+	next.Used, next.Summary, next.Resends = turn.Time, t.summary, t.session.Resends || t.merged.resent
 	if n := len(next.Turns); n > 0 {
 		turn.Parent = next.Turns[n-1].ID
 	}
 	if t.merged.fresh && !slices.EqualFunc(next.system(), t.merged.system, same) {
 		turn.System = t.merged.system
-	}
-	if some {
-		turn.Output = []chat.Message{output}
 	}
 	next.Turns, next.Head = append(next.Turns, turn), turn.ID
 	return &next
@@ -228,14 +255,14 @@ func (t *turn) lean(messages []chat.Message) []chat.Message {
 func (t *turn) lost(ctx context.Context, err error) error {
 	t.memory.Log.ErrorContext(ctx, "sessions: a turn was answered and could not be stored", "request", t.request.ID, "err", err)
 	if errors.Is(err, ErrConflict) {
-		return &chat.Error{Kind: chat.Conflict, Code: CodeChanged, Param: "session_id", Err: err,
+		return &chat.Error{Kind: chat.Conflict, Code: CodeChanged, Param: t.param(), Err: err,
 			Msg: "The answer is whole, and is not part of the session: that was deleted, or went on elsewhere, meanwhile. Read it with GET /v1/sessions/{id}, or ask again."}
 	}
 	if t.memory.Down == Stateless {
 		return nil
 	}
 	return &chat.Error{Kind: chat.Unavailable, Code: CodeStoreDown, Err: err, RetryAfter: restTime,
-		Msg: "The answer is whole, and could not be stored in the session: its memory cannot be reached. Ask again, or go on with the whole conversation and no session_id."}
+		Msg: "The answer is whole, and could not be stored in the session: its memory cannot be reached. Ask again, or go on with the whole conversation and no " + t.param() + "."}
 }
 
 // explain adds to the error of a model what the session has to do with it.
@@ -244,8 +271,13 @@ func (t *turn) explain(err error) error {
 		return err
 	}
 	e := *asError(err)
-	e.Msg += fmt.Sprintf(" %d messages of it are the history of the session. Delete the session or begin another", t.told.Kept)
-	if t.route.trim() == TrimError {
+	e.Msg += fmt.Sprintf(" %d messages of it are the history of the session. ", t.told.Kept)
+	if t.request.Turn != nil {
+		e.Msg += "Begin another conversation, or send \"truncation\": \"auto\", which leaves the oldest turns out."
+		return &e
+	}
+	e.Msg += "Delete the session or begin another"
+	if t.trim() == TrimError {
 		e.Msg += ", or have the operator set sessions.trim to oldest or summary"
 	}
 	e.Msg += "."

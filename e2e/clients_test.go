@@ -108,9 +108,12 @@ func TestOtherClients(t *testing.T) {
 	}{
 		{"node", nodeHas("openai"), "npm ci in " + node, run("node", filepath.Join(node, "check.mjs")), openAI, 10},
 		{"node next", nodeHas("openai-next"), "npm ci in " + node, run("node", filepath.Join(node, "check.mjs"), "openai-next"), openAI, 10},
+		{"node responses", nodeHas("openai"), "npm ci in " + node, run("node", filepath.Join(node, "responses.mjs")), openAI, 10},
+		{"node next responses", nodeHas("openai-next"), "npm ci in " + node, run("node", filepath.Join(node, "responses.mjs"), "openai-next"), openAI, 10},
 		{"node messages", nodeHas("@anthropic-ai/sdk"), "npm ci in " + node, run("node", filepath.Join(node, "messages.mjs")), anthropic, 9},
-		{"node frameworks", nodeHas("@langchain/openai"), "npm ci in " + node, run("node", filepath.Join(node, "frameworks.mjs")), openAI[:1], 14},
+		{"node frameworks", nodeHas("@langchain/openai"), "npm ci in " + node, run("node", filepath.Join(node, "frameworks.mjs")), openAI[:1], 20},
 		{"python", venv, "make clients", run(venv, filepath.Join(python, "check.py")), openAI, 10},
+		{"python responses", venv, "make clients", run(venv, filepath.Join(python, "responses.py")), openAI, 9},
 		{"python messages", pythonHas("anthropic"), "make clients", run(venv, filepath.Join(python, "messages.py")), anthropic, 9},
 	}
 	for _, tt := range tests {

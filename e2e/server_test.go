@@ -59,7 +59,7 @@ func launched(t testing.TB, cmd *exec.Cmd) *server {
 	return s
 }
 
-var apiLine = regexp.MustCompile(`(?m)^ API +(http://[0-9.]+:\d+)/`)
+var apiLine = regexp.MustCompile(`(?m)^ API +(https?://[0-9.]+:\d+)/`)
 
 // listening waits for the start print, which names the address.
 func (s *server) listening(t testing.TB) {

@@ -35,6 +35,9 @@ func (p *Plan) unit(req *chat.Request) string {
 }
 
 func userOf(req *chat.Request) string {
+	if req.User != "" && len(req.User) <= longestUser {
+		return req.User
+	}
 	for _, field := range []string{"user", "safety_identifier"} {
 		var name string
 		if json.Unmarshal(req.Extra[field], &name) == nil && name != "" && len(name) <= longestUser {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/experiment/metric"
 )
 
 // Feedback is what a client says of answers that it was given: of the one with
@@ -183,7 +184,7 @@ func (x *Experiment) score(s *Score) {
 		one.given, one.score = true, s.Score
 	}
 	if t := x.tallies[s.Arm]; t != nil && s.Score != nil {
-		t.metrics[metricFeedback].Add(s.Unit, *s.Score)
+		t.metrics[metric.Feedback].Add(s.Unit, *s.Score)
 	}
 }
 
@@ -217,6 +218,6 @@ func (x *Experiment) vote(v *Vote) {
 		return // between two that are not the control
 	}
 	if t := x.tallies[a]; t != nil {
-		t.metrics[metricVotes].Add(v.Unit, value)
+		t.metrics[metric.Votes].Add(v.Unit, value)
 	}
 }

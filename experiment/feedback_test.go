@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/experiment/metric"
 	"bendi/ledger"
 )
 
@@ -77,10 +78,10 @@ func TestFeedback(t *testing.T) {
 		}
 	}
 	x := b.lab.all["x"]
-	if n := x.tallies["a"].metrics[metricFeedback].N(); n != 1 {
+	if n := x.tallies["a"].metrics[metric.Feedback].N(); n != 1 {
 		t.Errorf("%d scores of a, want 1", n)
 	}
-	if v := x.tallies["b"].metrics[metricVotes]; v.N() != 1 || v.Value(0.05).Value != 1 {
+	if v := x.tallies["b"].metrics[metric.Votes]; v.N() != 1 || v.Value(0.05).Value != 1 {
 		t.Errorf("votes of b: %+v, want one that it won", v.Value(0.05))
 	}
 }

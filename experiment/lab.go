@@ -34,6 +34,10 @@ type Observer interface {
 type Options struct {
 	Log      *slog.Logger
 	Observer Observer // nil: nobody
+
+	// Copied is told of each copy of a request that a shadow arm was given; nil:
+	// nobody is.
+	Copied func(*ledger.Entry)
 }
 
 // A Lab has the experiments of an installation.

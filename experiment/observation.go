@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"bendi/chat"
+	"bendi/experiment/metric"
 	"bendi/experiment/stats"
 	"bendi/ledger"
 )
@@ -59,31 +60,6 @@ func (p *Plan) observe(e *ledger.Entry, arm string) *Observation {
 	return o
 }
 
-// Names of metrics.
-const (
-	metricFeedback = "feedback"
-	metricVotes    = "votes"
-)
-
-// Metrics are what is counted of each arm, the most telling first.
-func Metrics() []stats.Metric {
-	return []stats.Metric{
-		{Name: metricFeedback, Kind: stats.Mean, Better: stats.Higher},
-		{Name: metricVotes, Kind: stats.Vote, Better: stats.Higher},
-		{Name: "errors", Kind: stats.Rate, Better: stats.Lower},
-		{Name: "gone", Kind: stats.Rate, Better: stats.Lower},
-		{Name: "ttft", Kind: stats.LogMean, Better: stats.Lower, Unit: "ms"},
-		{Name: "speed", Kind: stats.LogMean, Better: stats.Higher, Unit: "tokens/s"},
-		{Name: "duration", Kind: stats.LogMean, Better: stats.Lower, Unit: "ms"},
-		{Name: "filter_hits", Kind: stats.Rate, Better: stats.Lower},
-		{Name: "refusals", Kind: stats.Rate, Better: stats.Neither},
-		{Name: "refusal_phrases", Kind: stats.Rate, Better: stats.Neither},
-		{Name: "tokens", Kind: stats.LogMean, Better: stats.Neither},
-		{Name: "length", Kind: stats.LogMean, Better: stats.Neither, Unit: "characters"},
-		{Name: "cost", Kind: stats.Mean, Better: stats.Lower},
-	}
-}
-
 // A tally counts one arm.
 type tally struct {
 	requests int
@@ -92,7 +68,7 @@ type tally struct {
 
 func newTally() *tally {
 	t := &tally{metrics: make(map[string]*stats.Tally)}
-	for _, m := range Metrics() {
+	for _, m := range metric.All() {
 		t.metrics[m.Name] = stats.NewTally(m.Kind)
 	}
 	return t

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"bendi/chat"
@@ -20,6 +21,7 @@ type Plan struct {
 	Arms    []Arm  // at least two
 	Control string // the arm that others are compared with, and that stands in for a stopped one
 
+	Decide       []string // metrics that share the chance of a false verdict; empty: all that have a good direction
 	Guards       Guards
 	Prices       map[string]Price // by backend
 	Manual       bool             // it does not start by itself
@@ -76,6 +78,11 @@ func (p *Plan) arm(name string) *Arm {
 	return nil
 }
 
+// instructs reports whether some arm sets a system message.
+func (p *Plan) instructs() bool {
+	return slices.ContainsFunc(p.Arms, func(a Arm) bool { return a.System != "" })
+}
+
 // weights returns the shares of the arms that answer.
 func (p *Plan) weights() map[string]int {
 	all := make(map[string]int)
@@ -100,7 +107,11 @@ func (p *Plan) print() string {
 	for _, a := range p.Arms {
 		arms = append(arms, arm{a.Name, a.As, a.System, a.Shadow, a.Replace, a.Params, a.MaxTokens})
 	}
-	text, _ := json.Marshal([]any{p.Route, p.Model, p.Seed, p.By, p.Control, arms}) // of plain values
+	all := []any{p.Route, p.Model, p.Seed, p.By, p.Control, arms}
+	if len(p.Decide) > 0 { // what decides is chosen before anything is seen
+		all = append(all, p.Decide)
+	}
+	text, _ := json.Marshal(all) // of plain values
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

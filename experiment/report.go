@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"bendi/experiment/metric"
 	"bendi/experiment/report"
 	"bendi/experiment/stats"
 )
@@ -30,7 +31,7 @@ func (x *Experiment) told() report.Experiment {
 	}
 	e := report.Experiment{
 		Name: x.name, Route: x.plan.Route, Units: strings.Join(units, ", "), State: string(v.state), Winner: v.winner, Control: x.plan.Control,
-		At: time.Now(), Started: x.started, Ended: x.ended, Metrics: Metrics(), Draw: x.draw, Trails: x.follow.Trails(),
+		At: time.Now(), Started: x.started, Ended: x.ended, Metrics: metric.All(), Decide: x.plan.Decide, Draw: x.draw, Trails: x.follow.Trails(),
 		Excluded: maps.Clone(x.excluded), Reweighs: x.reweighs, Damaged: x.damaged,
 	}
 	for _, c := range x.stoppedArms() {

@@ -41,7 +41,7 @@ func (s *Split) mirror(t *trial, req *chat.Request, unit string) {
 		own := arm.copy(req)
 		if !s.beside(func(ctx context.Context) {
 			defer func() { <-t.running }()
-			t.answer(ctx, arm, own, unit, s.lab.keys)
+			t.answer(ctx, arm, own, unit, s.lab)
 		}) {
 			<-t.running
 		}
@@ -64,7 +64,8 @@ func (s *Split) beside(f func(context.Context)) bool {
 func (a *Arm) copy(req *chat.Request) *chat.Request {
 	own := a.rewrite(req)
 	own.ID = shadowOf + req.ID
-	own.AnswerID, own.Session, own.Waiting = "", "", nil
+	own.AnswerID, own.Session, own.Turn = "", "", nil
+	own.Waiting, own.Burst = nil, nil // those are for the client's loop
 	own.Priority = lastPriority
 	own.N = 1
 	if a.MaxTokens == 0 && (own.MaxTokens == 0 || own.MaxTokens > shadowTokens) {
@@ -74,12 +75,15 @@ func (a *Arm) copy(req *chat.Request) *chat.Request {
 }
 
 // answer has a shadow arm answer a copy, and counts what comes of it.
-func (t *trial) answer(ctx context.Context, arm *Arm, req *chat.Request, unit string, keys func(*ledger.Entry) []string) {
+func (t *trial) answer(ctx context.Context, arm *Arm, req *chat.Request, unit string, lab *Lab) {
 	ctx, cancel := context.WithTimeoutCause(ctx, shadowTime, errors.New("a copy for a shadow arm took too long"))
 	defer cancel()
 	var text strings.Builder
 	pieces, cut := 0, false
 	count := func(e *ledger.Entry) {
+		if e.Operation, e.Arm = "shadow", t.Name+"/"+arm.Name; lab.Copied != nil {
+			lab.Copied(e)
+		}
 		if refusal, ok := errors.AsType[*chat.Error](e.Err); ok && refusal.Code == notAllowedCode {
 			t.exclude(ShadowNotTold)
 			return
@@ -96,8 +100,8 @@ func (t *trial) answer(ctx context.Context, arm *Arm, req *chat.Request, unit st
 		if t.judge != nil && text.Len() > 0 && t.judge(text.String()) {
 			e.Answer = new(chat.Filtered)
 		}
-		e.Arm, e.Unit = t.Name+"/"+arm.Name, unit
-		t.count(e, arm.Name, keys)
+		e.Unit = unit
+		t.count(e, arm.Name, lab.keys)
 	}
 	for ev, err := range ledger.Record(arm.Model, t.Route, count).Chat(ctx, req) {
 		if err != nil {

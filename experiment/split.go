@@ -73,6 +73,7 @@ const (
 	NotRunning    = "not_running"
 	OtherModel    = "other_model"   // it asks for another model than the experiment is about
 	BackgroundOf  = "background"    // it is a chat front end's own
+	NoMessages    = "prompt"        // it is a text to be gone on with, and some arm sets a system message
 	NoUnit        = "no_unit"       // nobody knows who asks
 	NotAllowed    = "egress"        // some arm may not be told it
 	ArmStopped    = "arm_stopped"   // its arm was stopped by a guard
@@ -101,6 +102,9 @@ func (p *Plan) decide(req *chat.Request, v *view) (d Decision, unit string) {
 		return d, ""
 	case Background(req):
 		d.Why = BackgroundOf
+		return d, ""
+	case req.Prompt != nil && p.instructs():
+		d.Why = NoMessages
 		return d, ""
 	case v.state == Stopped:
 		d.Arm, d.Why = p.Control, NotRunning
@@ -203,7 +207,7 @@ func (s *Split) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 	d, unit := t.decide(req, now)
 	arm := t.arm(d.Arm)
 	if arm == nil {
-		if d.Why == BackgroundOf && now.state == Running {
+		if (d.Why == BackgroundOf || d.Why == NoMessages) && now.state == Running {
 			t.exclude(d.Why)
 		}
 		return s.Tower.Chat(ctx, req)

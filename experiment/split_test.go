@@ -235,6 +235,36 @@ func TestShadow(t *testing.T) {
 	}
 }
 
+// A copy tells nobody's loop that its events have come, nor which turn it is.
+func TestCopiesAreAlone(t *testing.T) {
+	req := question("1", "s")
+	req.Turn, req.Waiting, req.Burst = new(chat.Turn), func(int, int) {}, func(bool) {}
+	if c := new(Arm).copy(req); c.Turn != nil || c.Waiting != nil || c.Burst != nil {
+		t.Errorf("a copy is %+v", c)
+	}
+}
+
+// A text to be gone on with has no system message: where arms differ by that, it
+// counts in none, and is answered as it stands.
+func TestPromptsAndSystemMessages(t *testing.T) {
+	b := newBench(t, t.TempDir(), plan(Arm{Name: "control", Weight: 1, System: "be brief"}, Arm{Name: "new", Weight: 1}), nil)
+	req := question("1", "s")
+	req.Messages, req.Prompt = nil, &chat.Prompt{Text: "once"}
+	if text, arm, err := b.ask(t.Context(), req); text != "I am route" || arm != "" || err != nil {
+		t.Errorf("the arm %q said %q, %v", arm, text, err)
+	}
+	if got := b.route.requests()[0]; len(got.Messages) > 0 || got.Prompt == nil {
+		t.Errorf("the model was asked %+v", got)
+	}
+	if s := b.lab.Experiments()[0]; s.Excluded[NoMessages] != 1 {
+		t.Errorf("excluded %v", s.Excluded)
+	}
+	b = newBench(t, t.TempDir(), plan(Arm{Name: "control", Weight: 1, Params: map[string]float64{"temperature": 0.5}}, Arm{Name: "new", Weight: 1}), nil)
+	if _, arm, err := b.ask(t.Context(), req); arm == "" || err != nil {
+		t.Errorf("without system messages it is in the arm %q, %v", arm, err)
+	}
+}
+
 // A shadow that hangs delays nobody, and takes no more than its share.
 func TestShadowThatHangs(t *testing.T) {
 	shadow := &hall{name: "shadow", hold: make(chan struct{})}

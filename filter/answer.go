@@ -83,13 +83,18 @@ func (a *answer) choice(i int) *choice {
 // strand returns a strand for a text of c.
 func (a *answer) strand(c *choice, path string, json bool) *strand {
 	s := &strand{choice: c}
-	s.bench = bench{plan: a.plan, direction: Answer, tell: func(o outcome, text []byte) { a.note(s.choice, s.choice.field(s), o, text) }}
+	s.bench = bench{plan: a.plan, direction: Answer, tell: func(o outcome, text []byte) {
+		o.start, o.end = max(0, o.start-s.given), o.end-s.given
+		a.note(s.choice, s.choice.field(s), o, text)
+	}}
 	a.plan.start(&s.editor, &s.bench)
 	if a.policy.Buffer == SentenceBuffer {
 		s.gate = new(gate)
 	}
 	if json {
 		s.json = newLexer(path != contentPath)
+	} else if path == contentPath {
+		s.follow(tailOf(given(a.req), seamReach))
 	}
 	if a.asks(SentenceOpinion) {
 		var said strings.Builder
@@ -100,6 +105,18 @@ func (a *answer) strand(c *choice, path string, json bool) *strand {
 		}
 	}
 	return s
+}
+
+// given returns the text that an answer goes on with.
+func given(req *chat.Request) string {
+	n := len(req.Messages)
+	switch {
+	case req.Prompt != nil:
+		return req.Prompt.Text
+	case req.Continue && n > 0:
+		return req.Messages[n-1].Text()
+	}
+	return ""
 }
 
 // Names of an answer's texts, behind that of its choice.

@@ -37,11 +37,12 @@ type editor struct {
 	blocked bool
 	altered bool // something was rewritten, or blocked
 
-	read int    // what finders have read
-	base int    // what lies before it is out, or gone
-	from int    // where tail begins
-	tail []byte // what was read, for as long as somebody may ask for it
-	hits []hit  // told by finders, and not judged yet
+	read  int    // what finders have read
+	base  int    // what lies before it is out, or gone
+	given int    // what lies before it was out before the text began
+	from  int    // where tail begins
+	tail  []byte // what was read, for as long as somebody may ask for it
+	hits  []hit  // told by finders, and not judged yet
 
 	made  *strings.Builder // the output of a write, behind others; nil between writes
 	slabs *sync.Pool       // of builders that have room left; may be nil
@@ -238,7 +239,7 @@ func (e *editor) settle(settled int, last bool) {
 			e.keep(e.hits[first].Start)
 			e.blocked, e.altered = true, true
 			return
-		case rule.Action != None && rewrite.Start >= e.base:
+		case rule.Action != None && (rewrite.Start >= e.base || e.base == e.given && rewrite.Start < e.given):
 			e.keep(rewrite.Start)
 			e.put(rewrite, rule.put)
 			e.skipMarks(last)

@@ -34,6 +34,7 @@ var decided = map[string]string{
 	"Request.AnswerID":                         "- ours",
 	"Request.Model":                            "- one that a route knows, or an error",
 	"Request.Principal":                        "- ours",
+	"Request.User":                             "- a name of the client's that no backend is told",
 	"Request.Session":                          "- a name of the client's, of few characters, that no backend is told",
 	"Request.Turn.ID":                          "- ours",
 	"Request.Turn.Parent":                      "- ours, or of letters that no word has spaces between",
@@ -217,23 +218,30 @@ var wireKeys = map[string]string{
 
 	"prompt": "Request.Prompt", "suffix": "Request.Prompt",
 	// Anthropic's:
-	"system": "Request.Messages", "thinking": "Message.Reasoning, or a budget", "title": "Part.Text, or Part.Data", "data": "Part.Text, or Part.Data",
+	"system": "Request.Messages", "thinking": "Message.Reasoning, or a budget", "title": "Part.Text, or Part.Data", "context": "Part.Text", "data": "Part.Text, or Part.Data",
 	"input_schema": "Tool.Parameters", "tool_use_id": "Message.ToolCallID", "stop_sequences": "Request.Stop", "output_config": "Request.Format", "output_format": "Request.Format", "format": "Request.Format",
 	"source": "-", "media_type": "Part.Data", "mcp_servers": "- refused", "is_error": "-",
+
+	// Responses':
+	"instructions": "Request.Messages", "items": "Request.Messages", "output": "Request.Messages", "summary": "Message.Reasoning, or one of a few",
+	"call_id": "Message.ToolCallID, and ToolCall.ID", "namespace": "Tool.Name, and ToolCall.Name", "effort": "Request.ReasoningEffort",
+	"file_data": "Part.Data", "filename": "Part.Data", "detail": "Part.Data", "metadata": "Request.Extra, or a user_id", "file_id": "- refused", "file_url": "- refused",
+	"previous_response_id": "- an id of ours", "conversation": "- an id of ours", "include": "-", "mode": "-", "truncation": "-", "generate_summary": "-", // one of a few
 
 	"session_id": "- Request.Session", "model": "-", "role": "-", "type": "-", "encoding_format": "-", "verbosity": "-", "modalities": "-", // one of a few
 	"stream_options": "-", "logit_bias": "-", // no strings but numbers in keys
 }
 
-var quietKeys = regexp.MustCompile(`^(add_generation_prompt|best_of|budget_tokens|disable_parallel_tool_use|echo|add_special|continue_final_message|dimensions|dry_.*|frequency_penalty|ignore_eos|include_usage|logprobs|max_.*|min_p|mirostat.*|n|parallel_tool_calls|parse_special|presence_penalty|repe.*_penalty|return_documents|seed|special|stream|strict|temperature|thinking_budget_tokens|top_.*|typical_p|with_pieces|xtc_.*)$`)
+var quietKeys = regexp.MustCompile(`^(add_generation_prompt|best_of|budget_tokens|disable_parallel_tool_use|echo|add_special|background|continue_final_message|dimensions|dry_.*|frequency_penalty|ignore_eos|include_usage|logprobs|max_.*|min_p|mirostat.*|n|parallel_tool_calls|parse_special|presence_penalty|repe.*_penalty|return_documents|seed|special|store|stream|strict|temperature|thinking_budget_tokens|top_.*|typical_p|with_pieces|xtc_.*)$`)
 
 // Every key that the wire code takes out of a request is decided about.
 func TestEveryKeyOfTheWireIsDecided(t *testing.T) {
 	fset := token.NewFileSet()
 	files, _ := filepath.Glob("../openaicompat/wire/*.go")
 	others, _ := filepath.Glob("../openaicompat/anthropic/*.go")
+	more, _ := filepath.Glob("../openaicompat/responses/*.go")
 	found := map[string]token.Pos{}
-	for _, name := range append(files, others...) {
+	for _, name := range slices.Concat(files, others, more) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}

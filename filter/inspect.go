@@ -17,41 +17,76 @@ type report struct {
 // clean is the report of most fields.
 var clean = new(report)
 
+// A reading is an editor at work on a field of a request, and what it finds.
+type reading struct {
+	editor
+	bench bench
+	report
+}
+
+// read returns a reading of nothing yet. It may have been used before.
+func (p *plan) read() *reading {
+	rd, _ := p.idle.Get().(*reading)
+	if rd == nil {
+		rd = new(reading)
+		rd.bench = bench{plan: p, direction: Request, tell: func(o outcome, _ []byte) { rd.outcomes = append(rd.outcomes, o) }}
+		p.start(&rd.editor, &rd.bench)
+		rd.editor.cuts = &rd.report.cuts
+	}
+	return rd
+}
+
+// mostRead is how long a text may be, in bytes, for its reading to be used
+// again: one of much has made much room.
+const mostRead = 4 << 10
+
+// giveBack takes back a reading of so many bytes.
+func (p *plan) giveBack(rd *reading, size int) {
+	if size > mostRead {
+		return
+	}
+	rd.bench.bound, rd.bench.lenient, rd.bench.more = None, false, nil
+	rd.json, rd.rigid = nil, false
+	rd.reset()
+	rd.report = report{}
+	p.idle.Put(rd)
+}
+
+// hidden adds what was found where nothing can be rewritten.
+func (rd *reading) hidden(o outcome) {
+	if rd.bench.bound != None {
+		o.action = min(o.action, rd.bench.bound)
+	}
+	rd.outcomes = append(rd.outcomes, o)
+	rd.report.blocked = rd.report.blocked || o.action == Block
+}
+
 // inspect looks through a field of a request.
 func (p *plan) inspect(f *field, history bool) *report {
-	r := new(report)
-	b := &bench{plan: p, direction: Request, lenient: f.kind == idField || f.place.isSchema()}
-	if history {
-		b.bound = p.policy.History
+	rd := p.read()
+	if rd.bench.lenient = f.kind == idField || f.place.isSchema(); history {
+		rd.bench.bound = p.policy.History
 	}
-	b.tell = func(o outcome, _ []byte) { r.outcomes = append(r.outcomes, o) }
-	e := p.editor(b)
-	e.cuts = &r.cuts
-	e.rigid = f.kind == nameField || f.kind == idField
-	text, gaps, files := f.open(e)
-	e.write(text, true)
-	hidden := func(o outcome) {
-		if b.bound != None {
-			o.action = min(o.action, b.bound)
-		}
-		r.outcomes = append(r.outcomes, o)
-		r.blocked = r.blocked || o.action == Block
-	}
+	rd.rigid = f.kind == nameField || f.kind == idField
+	text, gaps, files := f.open(&rd.editor)
+	rd.write(text, true)
 	if p.policy.Strict && f.kind == textField {
-		p.decode(text, hidden)
+		p.decode(text, rd.hidden)
 	}
-	for i := range r.outcomes {
-		o := &r.outcomes[i]
+	for i := range rd.outcomes {
+		o := &rd.outcomes[i]
 		o.start, o.end = gaps.move(o.start), gaps.move(o.end)
 	}
-	gaps.moveAll(r.cuts)
+	gaps.moveAll(rd.report.cuts)
 	for _, f := range files {
-		p.look(f.text, find.Plain, f.start, f.end, hidden)
+		p.look(f.text, find.Plain, f.start, f.end, rd.hidden)
 	}
-	if len(r.outcomes) == 0 {
-		return clean
+	r := clean
+	if len(rd.outcomes) > 0 {
+		rd.report.blocked = rd.report.blocked || rd.editor.blocked
+		r = new(rd.report)
 	}
-	r.blocked = r.blocked || e.blocked
+	p.giveBack(rd, len(text)) // not of a panic
 	return r
 }
 

@@ -20,6 +20,7 @@ type plan struct {
 	sides  [2]side   // by Direction
 	fence  [2]string // around a mask that words could be read across
 	slabs  sync.Pool // of editors
+	idle   sync.Pool // *reading
 }
 
 // A side is the plan for one direction.
@@ -172,6 +173,7 @@ type bench struct {
 	plan      *plan
 	direction Direction
 	bound     Action // strongest action; None: no bound
+	given     int    // bytes at the beginning of the text that are not judged
 	lenient   bool   // where nothing can be rewritten it is an id or the number of a schema, and nobody minds
 	peek      bool   // what would be done is told, and nothing is
 	tell      func(o outcome, text []byte)
@@ -205,6 +207,9 @@ type outcome struct {
 }
 
 func (b *bench) judge(h hit, text, before []byte, rigid bool) ruling {
+	if h.End <= b.given {
+		return ruling{}
+	}
 	p := b.plan
 	src := &p.rules.sources[h.source]
 	rule := src.rule(h.Rule)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 
 	"bendi/chat"
@@ -54,6 +55,83 @@ func TestPrompts(t *testing.T) {
 		if !ok || e.Code != tt.code || e.Param != tt.param {
 			t.Errorf("%+v: %v", tt.p, e)
 		}
+	}
+}
+
+// A word that begins in the text that an answer goes on with, and ends in the
+// answer, is found however it is cut up. What its reader has already is left as
+// it is, and judges nothing.
+func TestWordsOverTheBeginningOfAnAnswer(t *testing.T) {
+	const whole = "一天气 abc 天气abc赌 天气好"
+	for cut := range whole {
+		if cut == 0 {
+			continue // there is nothing before it
+		}
+		for _, piece := range []int{1, 2, 5, 100} {
+			for _, prompt := range []bool{false, true} {
+				var events []chat.Event
+				for rest := whole[cut:]; rest != ""; {
+					n := min(piece, len(rest))
+					events = append(events, chat.Event{Text: rest[:n]})
+					rest = rest[n:]
+				}
+				m := guard(play(append(events, theEnd...)...), func(o *Options) {
+					for name, c := range o.Policy.Categories { // the beginning goes to the model as it is
+						c.Request = Always(Log)
+						o.Policy.Categories[name] = c
+					}
+				})
+				req := ask("x")
+				if prompt {
+					req = &chat.Request{N: 1, Prompt: &chat.Prompt{Text: whole[:cut]}}
+				} else {
+					req.Messages, req.Continue = append(req.Messages, chat.TextMessage(chat.Assistant, whole[:cut])), true
+				}
+				got, err := listen(t, m, req)
+				if want := rewrittenFrom(whole, cut); err != nil || got.text[0] != want {
+					t.Fatalf("after %q, in pieces of %d bytes: %q, %v, want %q", whole[:cut], piece, got.text[0], err, want)
+				}
+			}
+		}
+	}
+}
+
+// rewrittenFrom is what a client sees of a text from an offset on, where every
+// word that ends behind that is rewritten.
+func rewrittenFrom(whole string, cut int) string {
+	var out strings.Builder
+	at := cut
+	for i := 0; i < len(whole); {
+		word, put := "", ""
+		for w, p := range map[string]string{"天气": "[gone]", "abc": "***"} {
+			if strings.HasPrefix(whole[i:], w) {
+				word, put = w, p
+			}
+		}
+		if word == "" {
+			i++
+			continue
+		}
+		if end := i + len(word); end > cut {
+			out.WriteString(whole[at:max(i, at)] + put)
+			at = end
+		}
+		i += len(word)
+	}
+	return out.String() + whole[at:]
+}
+
+func TestBlockedOverTheBeginningOfAnAnswer(t *testing.T) {
+	m := guard(play(append([]chat.Event{{Text: "博"}, {Text: "吧"}}, theEnd...)...), nil)
+	req := ask("x")
+	req.Messages, req.Continue = append(req.Messages, chat.TextMessage(chat.Assistant, "我去赌")), true
+	got, err := listen(t, m, req)
+	if err != nil || got.text[0] != "" || got.finish[0] != chat.ContentFilter {
+		t.Errorf("it says %q and ends by %s, %v", got.text[0], got.finish[0], err)
+	}
+	req.Continue = false // then it begins anew
+	if got, err = listen(t, m, req); err != nil || got.text[0] != "博吧" || got.finish[0] != chat.Stop {
+		t.Errorf("it says %q and ends by %s, %v", got.text[0], got.finish[0], err)
 	}
 }
 

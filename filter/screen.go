@@ -110,12 +110,14 @@ func (s *screening) blockage() error {
 	if s.blocked == nil {
 		return nil
 	}
-	where := "'" + s.where + "'"
+	where, chinese := "'"+s.where+"'", s.where+" "
 	if s.where == "" {
-		where = "The name of one of its fields"
+		where, chinese = "The name of one of its fields", "某个字段的名称"
 	}
 	r := s.blocked
-	e := chat.Errorf(chat.Invalid, "The content filter stopped this request: %s holds what rule %s (%s, level %d) does not let through. Change it and send it again.", where, r.ID, r.Category, r.Level)
+	// In both languages, as the default refusal is: nobody here knows the client's.
+	e := chat.Errorf(chat.Invalid, "The content filter stopped this request: %s holds what rule %s (%s, level %d) does not let through. Change it and send it again."+
+		" 内容过滤器拦截了此请求：%s含有规则 %s（%s，%d 级）不允许的内容，请修改后重新发送。", where, r.ID, r.Category, r.Level, chinese, r.ID, r.Category, r.Level)
 	if p := s.plan.policy; p.Refusal != "" {
 		e.Msg = fmt.Sprintf("%s (%s: rule %s, %s, level %d)", p.Refusal, where, r.ID, r.Category, r.Level)
 	}

@@ -17,6 +17,19 @@ type strand struct {
 	in, out int   // bytes that were taken and let go of
 }
 
+// follow has the strand read on from a text that its reader has already, so that
+// a word is found which begins in that. Nothing of the text is judged or goes
+// out.
+func (s *strand) follow(text string) {
+	if text == "" {
+		return
+	}
+	s.bench.given = len(text)
+	s.editor.write(text, false)
+	s.base, s.given = s.read, s.read
+	s.in, s.out = s.read, s.read
+}
+
 // mostSentence bounds what is held for the sake of a sentence, in bytes. What is
 // longer goes in parts.
 const mostSentence = 16 << 10

@@ -152,6 +152,7 @@ const (
 	look         = 50 * time.Millisecond // how often an edge looks after them
 	firstBackoff = 250 * time.Millisecond
 	lastBackoff  = 30 * time.Second
+	hurry        = 2 * time.Second       // likewise, while requests wait for a link
 	comeBack     = 4 * time.Second       // within which links come back that were all lost
 	growEvery    = 10 * time.Millisecond // between links that the load asks for
 	shrinkEvery  = 20 * time.Second
@@ -313,7 +314,11 @@ func (f *far) failed(err error) {
 	}
 	f.fault = err
 	f.spread = f.spread || len(f.links) == 0
-	f.next = time.Now().Add(rand.N(min(lastBackoff, firstBackoff<<min(f.fails, 10))))
+	longest := lastBackoff
+	if f.session.busy() > 0 {
+		longest = hurry
+	}
+	f.next = time.Now().Add(rand.N(min(longest, firstBackoff<<min(f.fails, 10))))
 	f.changed()
 }
 

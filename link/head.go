@@ -20,6 +20,7 @@ const headVersion = 1
 const (
 	maxFields = 256 // lines of a header
 	zstdBody  = 1   // flag of a request: its body is compressed
+	wholeBody = 2   // all of its body is in the head
 )
 
 // A requestHead is what a stream opens with.
@@ -27,6 +28,8 @@ type requestHead struct {
 	method, url string
 	zstd        bool
 	length      int64 // bytes of the body, before it was compressed; -1: not known
+	whole       bool  // body is all of it; the stream brings none
+	body        string
 	header      http.Header
 }
 
@@ -47,6 +50,10 @@ func (h *requestHead) append(b []byte) []byte {
 	b = append(b, headVersion, flags)
 	b = appendField(appendField(b, h.method), h.url)
 	b = binary.AppendVarint(b, h.length)
+	if h.whole {
+		b[1] |= wholeBody
+		b = appendField(b, h.body)
+	}
 	return appendHeader(b, h.header)
 }
 
@@ -78,10 +85,13 @@ func appendHeader(b []byte, h http.Header) []byte {
 func parseRequestHead(b []byte) (h requestHead, err error) {
 	r := fields{b: b}
 	version, flags := r.byte(), r.byte()
-	h = requestHead{method: r.field(), url: r.field(), length: r.signed(), zstd: flags == zstdBody}
+	h = requestHead{method: r.field(), url: r.field(), length: r.signed(), zstd: flags&zstdBody != 0}
+	if h.whole = flags&wholeBody != 0; h.whole {
+		h.body = r.field()
+	}
 	h.header = r.header()
 	switch {
-	case r.bad || version != headVersion || flags > zstdBody || h.length < -1:
+	case r.bad || version != headVersion || flags&^(zstdBody|wholeBody) != 0 || h.length < -1:
 		return h, errHead
 	case !isToken(h.method):
 		return h, errors.New("the method of a request has characters that it cannot have")

@@ -10,6 +10,7 @@ import (
 var sampleHeads = []requestHead{
 	{method: "POST", url: "https://llm.example/v1/chat/completions", length: 12, header: http.Header{"Accept": {"text/event-stream"}, "X-Request-Id": {"a"}}},
 	{method: "GET", url: "http://llm.example/v1/models", header: http.Header{}},
+	{method: "POST", url: "https://llm.example/", length: 2, whole: true, body: "{}", header: http.Header{}},
 	{method: "POST", url: "https://llm.example/", zstd: true, length: -1, header: http.Header{"Accept": {"a", "b"}}},
 }
 

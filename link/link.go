@@ -62,6 +62,7 @@ func (s *Session) join(conn Conn) (*Link, error) {
 	}
 	l.ackTimer = time.AfterFunc(time.Hour, l.ackDue)
 	s.links = append(s.links, l)
+	s.heard = time.Now()
 	parked := s.parked
 	s.parked = nil
 	for _, x := range parked {
@@ -104,6 +105,7 @@ func (l *Link) take(f frame) error {
 	if l.ended {
 		return errClosed
 	}
+	l.s.heard = time.Now()
 	if err := l.ack(f.ack); err != nil {
 		return err
 	}
@@ -177,10 +179,16 @@ func (l *Link) drop(x *letter) {
 
 func (l *Link) holds(x *letter) bool { return slices.Contains(x.on, l) }
 
-// before reports whether l is the better place for a letter than o.
-func (l *Link) before(o *Link, now time.Time) bool {
-	if l.silent != o.silent {
-		return o.silent
+// late reports whether something is under way for longer than patience.
+func (l *Link) late(now time.Time, patience time.Duration) bool {
+	return len(l.sent) > 0 && now.Sub(l.sent[0].at) >= patience
+}
+
+// before reports whether l is the better place for a letter than o. Where
+// something is late, what is sent now would wait behind it.
+func (l *Link) before(o *Link, now time.Time, patience time.Duration) bool {
+	if l, o := l.late(now, patience), o.late(now, patience); l != o {
+		return o
 	}
 	if n, m := len(l.sent)+len(l.queue), len(o.sent)+len(o.queue); n != m {
 		return n < m
@@ -314,11 +322,11 @@ func (l *Link) check(now time.Time) error {
 		return nil
 	}
 	patience := s.patience()
-	age := now.Sub(l.sent[0].at)
-	if age < patience {
+	if !l.late(now, patience) {
 		return nil
 	}
 	l.silent = true
+	age := now.Sub(l.sent[0].at)
 	if age > aloneFor || age > max(4*s.rtt(), 2*time.Second) && s.answers(l, now) {
 		return fmt.Errorf("nothing was heard for %v", age.Round(time.Millisecond))
 	}
@@ -327,7 +335,7 @@ func (l *Link) check(now time.Time) error {
 		if now.Sub(sending.at) < patience {
 			break
 		}
-		if x.st == nil && x.kind == pingFrame || x.stale() || x.tries >= 3 || len(x.on) > 1 && x.tries == 0 && !allSilent(x) {
+		if x.st == nil && x.kind == pingFrame || x.stale() || x.tries >= 3 || len(x.on) > 1 && x.tries == 0 && !allLate(x, now, patience) {
 			continue
 		}
 		limit := patience << x.tries
@@ -338,18 +346,21 @@ func (l *Link) check(now time.Time) error {
 			continue
 		}
 		x.tries++
-		n := len(x.on)
-		if s.place(x, 1); len(x.on) > n {
+		n, copies := len(x.on), 1
+		if !x.bulky() {
+			copies = s.copies // it has waited once
+		}
+		if s.place(x, copies); len(x.on) > n {
 			s.stats.Rescued++
 		}
 	}
 	return nil
 }
 
-// allSilent reports whether every link that has a letter keeps silent.
-func allSilent(x *letter) bool {
+// allLate reports whether on every link that has a letter something is late.
+func allLate(x *letter, now time.Time, patience time.Duration) bool {
 	for _, l := range x.on {
-		if !l.silent {
+		if !l.late(now, patience) {
 			return false
 		}
 	}
@@ -396,7 +407,7 @@ func (l *Link) end(why error) {
 	l.ackTimer.Stop()
 	s.links = slices.DeleteFunc(s.links, func(o *Link) bool { return o == l })
 	if len(s.links) == 0 {
-		s.alone = time.Now()
+		s.alone = s.heard
 	}
 	left := l.queue
 	for _, sending := range l.sent {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -313,8 +314,12 @@ wait:
 	}
 }
 
+// busy reports whether somebody is there who waits for something.
 func busy(sessions []*relaySession) bool {
-	return slices.ContainsFunc(sessions, func(s *relaySession) bool { return s.Stats().Streams > 0 })
+	return slices.ContainsFunc(sessions, func(s *relaySession) bool {
+		st := s.Stats()
+		return st.Streams > 0 && st.Links > 0
+	})
 }
 
 // serve asks an upstream for what a stream wants.
@@ -410,8 +415,11 @@ func (r *Relay) ask(ctx context.Context, edge string, st *Stream) (*http.Respons
 // body returns the body of a request as the upstream gets it.
 func (r *Relay) body(st *Stream, h requestHead) (io.ReadCloser, error) {
 	b := &bounded{r: st, left: h.length, most: r.o.MaxBody, close: func() {}}
+	if h.whole {
+		b.r = strings.NewReader(h.body)
+	}
 	if h.zstd {
-		z, err := unpack(st)
+		z, err := unpack(b.r)
 		if err != nil {
 			return nil, err
 		}
@@ -442,7 +450,14 @@ func (b *bounded) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return n, err
 	}
-	if b.left -= int64(n); b.left < 0 || b.left > 0 && err == io.EOF {
+	if b.left -= int64(n); b.left == 0 && err == nil { // its end is known before its last byte is passed on
+		var more [1]byte
+		var extra int
+		if extra, err = io.ReadFull(b.r, more[:]); extra > 0 {
+			b.left--
+		}
+	}
+	if b.left < 0 || b.left > 0 && err == io.EOF {
 		return 0, refusal("the body has not as many bytes as the edge said")
 	}
 	return n, err

@@ -29,8 +29,9 @@ const (
 	pingBusy   = time.Second // while a stream waits for something
 	aloneFor   = 15 * time.Second
 	ackDelay   = 2 * time.Millisecond
-	tendBusy   = 20 * time.Millisecond
+	tendBusy   = 10 * time.Millisecond
 	tendIdle   = time.Second
+	nearby     = 10 * time.Millisecond  // over a line this short nothing goes twice
 	assumedRTT = 200 * time.Millisecond // before one has been measured
 
 	leastPatience = 50 * time.Millisecond // a busy machine takes its time as well
@@ -60,7 +61,8 @@ type Session struct {
 	lastID  uint64    // of a stream that the edge has opened
 	seen    idSet     // at the relay: streams that were opened or reset
 	parked  []*letter // that wait for a link
-	alone   time.Time // since when there is no link
+	heard   time.Time // when anything has come
+	alone   time.Time // since when nothing does, where there is no link
 	ready   []*Stream // that have bulk to send, in turn
 	owed    int64     // bytes that may come, and that nobody has read yet
 	closed  error
@@ -231,10 +233,18 @@ func (s *Session) stranger(f frame) (*Stream, error) {
 	return s.add(f.stream), nil
 }
 
-// send puts a letter on its way. Small ones go twice.
+// send puts a letter on its way. Over a long line small ones go twice, and those that somebody
+// waits for the most, a few of each stream, more often: of a link that has had
+// little to send lately nobody knows whether it is well.
 func (s *Session) send(x *letter) {
 	copies := 1
-	if len(x.payload) <= smallWord {
+	switch {
+	case len(x.payload) > smallWord || s.copies == 1 || s.rtt() < nearby:
+	case x.kind == openFrame:
+		copies = 2 * s.copies
+	case x.st != nil && x.seq < 3:
+		copies = s.copies + 1
+	default:
 		copies = s.copies
 	}
 	if !s.place(x, copies) {
@@ -245,14 +255,14 @@ func (s *Session) send(x *letter) {
 // place puts copies of a letter on the links that have the least under way,
 // and none of it yet. It reports whether any link has it.
 func (s *Session) place(x *letter, copies int) bool {
-	now := time.Now()
+	now, patience := time.Now(), s.patience()
 	for n := range copies {
 		var best *Link
 		for _, l := range s.links {
 			if l.leaving || l.holds(x) || n > 0 && len(l.sent)+len(l.queue) >= busyLink {
 				continue
 			}
-			if best == nil || l.before(best, now) {
+			if best == nil || l.before(best, now, patience) {
 				best = l
 			}
 		}
@@ -284,7 +294,7 @@ func (s *Session) rtt() time.Duration {
 
 // patience is how long a word may be under way before it goes once more.
 func (s *Session) patience() time.Duration {
-	return max(s.rtt()*5/4+5*ackDelay, leastPatience)
+	return max(s.rtt()*9/8+10*ackDelay, leastPatience)
 }
 
 // tend looks after links until the session is closed.

@@ -18,8 +18,11 @@ type Gateway struct {
 	Filter   *Filter
 	Router   *Router
 	Sessions *Sessions
+	Ledger   *Ledger
 	Limits   *Limits
 	Config   *Config
+	Front    *Front
+	Links    *Links
 
 	Experiments *Experiments
 
@@ -52,6 +55,9 @@ func NewGateway(version string, workers map[string]Worker) *Gateway {
 	g.Filter, g.Router, g.Config = newFilter(g.registry), newRouter(g.registry), newConfig(g.registry)
 	g.Experiments = newExperiments(g.registry)
 	g.Sessions = newSessions(g.registry)
+	g.Front = newFront(g.registry)
+	g.Links = newLinks(g.registry)
+	g.Ledger = newLedger(g.registry)
 	g.Limits = newLimits(g.registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bendi_build_info", Help: "Which program this is; always 1.", ConstLabels: prometheus.Labels{"version": version},

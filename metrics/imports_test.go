@@ -11,6 +11,8 @@ func TestImports(t *testing.T) {
 		"bendi/inference/engine":      "the gateway has metrics too, and loads no foreign library",
 		"bendi/inference/llamacpp":    "a worker is whatever has Get",
 		"github.com/hybridgroup/yzma": "the gateway loads no foreign library",
-		"bendi/access":                "keys are no labels",
+		"bendi/access/limit":          "keys are no labels",
+		"bendi/access/redis":          "keys are no labels",
+		"bendi/access/token":          "keys are no labels",
 	})
 }

@@ -9,6 +9,8 @@ import (
 // Sessions holds the metrics of the memory of conversations. It is an observer
 // of that.
 type Sessions struct {
+	registry prometheus.Registerer
+
 	latency *prometheus.HistogramVec
 	errors  *prometheus.CounterVec
 	turns   *prometheus.CounterVec
@@ -17,6 +19,7 @@ type Sessions struct {
 
 func newSessions(r prometheus.Registerer) *Sessions {
 	return &Sessions{
+		registry: r,
 		latency: register(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "bendi_session_store_seconds", Help: "How long calls of the session store took.",
 			Buckets: []float64{.0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 2, 10},
@@ -31,6 +34,14 @@ func newSessions(r prometheus.Registerer) *Sessions {
 			Name: "bendi_session_messages_left_out_total", Help: "Messages of histories that models were not shown, to fit their windows.",
 		})),
 	}
+}
+
+// Read has the number of stored sessions read from a function whenever it is
+// asked for. It is called once at the most.
+func (s *Sessions) Read(count func() int) {
+	register(s.registry, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "bendi_sessions", Help: "Sessions that are stored, as of the last minute.",
+	}, func() float64 { return float64(count()) }))
 }
 
 // Store counts a call of the session store.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -15,7 +16,8 @@ import (
 )
 
 // An Action is something that whoever runs the server may have done. It is
-// given the body of the request, and returns what is told as JSON.
+// given the body of the request, or of a GET the query as a JSON object, and
+// returns what is told as JSON, or a [Page].
 type Action struct {
 	Method, Path string
 	Do           func(ctx context.Context, body []byte) (any, error)
@@ -32,9 +34,17 @@ func (s *server) act(a Action) handler {
 		if err != nil {
 			return err
 		}
+		if a.Method == http.MethodGet && len(body) == 0 {
+			body = queryOf(c.Request.URL.Query())
+		}
 		out, err := a.Do(c.Request.Context(), body)
 		if err != nil {
 			return err
+		}
+		if p, ok := out.(Page); ok {
+			c.Header("Content-Type", p.Type)
+			c.Status(http.StatusOK)
+			return s.write(c, p.Body)
 		}
 		text, err := json.Marshal(out)
 		if err != nil {
@@ -42,6 +52,23 @@ func (s *server) act(a Action) handler {
 		}
 		return s.json(c, http.StatusOK, text)
 	}
+}
+
+// A Page is what an action tells that is no JSON.
+type Page struct {
+	Type string // of its content
+	Body []byte
+}
+
+// queryOf returns a query as a JSON object of texts. Of a name that is there
+// more than once, the first counts.
+func queryOf(q url.Values) []byte {
+	first := make(map[string]string)
+	for name, values := range q {
+		first[name] = values[0]
+	}
+	text, _ := json.Marshal(first) // texts always can be
+	return text
 }
 
 // mayAct returns why a request may not change anything. With keys it takes one

@@ -10,6 +10,7 @@ import (
 
 	"bendi/chat"
 	"bendi/openaicompat/anthropic"
+	"bendi/openaicompat/responses"
 	"bendi/openaicompat/wire"
 )
 
@@ -59,6 +60,10 @@ func exampleOf(path string) string {
 		return anthropic.CountExample
 	case strings.HasSuffix(path, "/messages"):
 		return anthropic.Example
+	case strings.HasSuffix(path, "/responses"), strings.HasSuffix(path, "/input_tokens"):
+		return responses.Example
+	case strings.Contains(path, "/conversations"):
+		return responses.ConversationExample
 	}
 	if strings.HasSuffix(path, "/feedback") {
 		return feedbackExample
@@ -106,19 +111,20 @@ func once[Req, Answer any](
 			return err
 		}
 		if q.inside != nil {
-			*q.inside = x.who.Inside
+			*q.inside = *q.inside || x.who.Inside
 		}
-		done, err := s.reserve(c, x, rt, q.tokens)
+		done, err := s.reserve(c, x, rt, q.tokens, q.tokens)
 		if err != nil {
 			return err
 		}
-		defer func() { done(x.usage, 0, 0) }()
+		defer done()
 		out, err := ask(c.Request.Context(), rt.Model, q.req)
 		if err != nil {
 			return err
 		}
 		var backend string
 		backend, x.usage = tells(out)
+		done()
 		body, err = q.encode(out)
 		return s.end(c, x, backend, body, err)
 	}
@@ -186,15 +192,16 @@ func (s *server) moderations(c *gin.Context, x *exchange, rt Route) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.reserve(c, x, rt, 0)
+	done, err := s.reserve(c, x, rt, 0, 0)
 	if err != nil {
 		return err
 	}
-	defer done(chat.Usage{}, 0, 0)
+	defer done()
 	model, categories, results, err := rt.Moderator.Moderate(c.Request.Context(), texts)
 	if err != nil {
 		return err
 	}
+	done()
 	body, err = wire.EncodeModeration(newID("modr-"), model, categories, results)
 	return s.end(c, x, "", body, err)
 }

@@ -13,6 +13,9 @@ import (
 	"bendi/chat"
 )
 
+// errSlow is why nothing more of a body is read. The client is still there.
+var errSlow = errors.New("the body comes too slowly")
+
 // body reads the whole body of a request.
 func (s *server) body(c *gin.Context) ([]byte, error) {
 	if enc := c.GetHeader("Content-Encoding"); enc != "" && enc != "identity" {
@@ -30,7 +33,7 @@ func (s *server) body(c *gin.Context) ([]byte, error) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		hangUp(c)
-		return nil, &chat.Error{Kind: chat.Invalid, Code: "body_too_slow", Err: err,
+		return nil, &chat.Error{Kind: chat.Invalid, Code: "body_too_slow", Err: errSlow,
 			Msg: fmt.Sprintf("Of the request body, %d bytes have come in %v; it has to come in that time, and by 16 KiB a second beyond.", buf.Len(), s.BodyTimeout)}
 	case err == nil:
 		free()

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bendi/chat"
+	"bendi/openaicompat/responses"
 	"bendi/openaicompat/wire"
 )
 
@@ -26,14 +27,18 @@ func (s *server) ask(p *protocol, rt Route) handler {
 
 // askEither answers requests of the protocols that share a path.
 func (s *server) askEither(rt Route) handler {
+	chat, text := chats(), texts()
 	return func(c *gin.Context, x *exchange) error {
 		defer s.Observer.Enter(rt.Path)()
-		x.operation = chats().operation
+		x.operation = chat.operation
 		body, err := s.begin(c, x, rt)
 		if err != nil {
 			return err
 		}
-		p := either(body)
+		p := chat
+		if isText(body) {
+			p = text
+		}
 		x.operation = p.operation
 		return s.answer(c, x, rt, p, body)
 	}
@@ -51,11 +56,11 @@ func (s *server) answer(c *gin.Context, x *exchange, rt Route, p *protocol, body
 	}
 	x.stream = call.stream
 	most, prompt := bound(rt, call.requests, len(body))
-	done, err := s.reserve(c, x, rt, most)
+	done, err := s.reserve(c, x, rt, most, prompt)
 	if err != nil {
 		return err
 	}
-	defer func() { done(x.usage, prompt, x.pieces) }()
+	defer done()
 	told := telling{Head: head}
 	if call.echo {
 		if told.echo, err = echoes(c.Request.Context(), rt.Model, call.requests); err != nil {
@@ -95,10 +100,13 @@ func (s *server) answer(c *gin.Context, x *exchange, rt Route, p *protocol, body
 // address tells the requests of a call who asks, and which model is meant. It
 // returns what the answer says about itself, and how many choices it has.
 func (s *server) address(c *gin.Context, x *exchange, rt Route, p *protocol, call *call) (head wire.Head, n int, err error) {
-	head = wire.Head{ID: newID(p.prefix), Created: time.Now().Unix()}
+	head = wire.Head{ID: call.id, Created: time.Now().Unix()}
+	if call.id == "" {
+		head.ID = newID(p.prefix)
+	}
 	for _, req := range call.requests {
 		req.ID, req.AnswerID, req.Principal = x.id, head.ID, s.principal(c.Request.Header, x)
-		req.Inside = x.who.Inside
+		req.Inside = req.Inside || x.who.Inside
 		if err := session(c.Request.Header, req); err != nil {
 			return head, 0, err
 		}
@@ -136,6 +144,7 @@ func echoes(ctx context.Context, m chat.Model, reqs []*chat.Request) ([]string, 
 
 // stream answers as server-sent events.
 func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, call *call, p *protocol, n int, frames func(chat.Event) ([]byte, error)) error {
+	x.failure = call.failure
 	out := s.open(c, p.ping)
 	defer out.close()
 	for _, req := range call.requests {
@@ -180,8 +189,11 @@ func (s *server) stream(c *gin.Context, x *exchange, m chat.Model, call *call, p
 // cannot set it in the body.
 func session(h http.Header, req *chat.Request) error {
 	id := h.Get("X-Session-ID")
+	if req.Turn == nil && (responses.IsSession(id) || responses.IsSession(req.Session)) {
+		return chat.BadParam("session_id", "'session_id' names what is kept of responses: go on with it by 'previous_response_id' or 'conversation' at /v1/responses.")
+	}
 	switch {
-	case id == "" || id == req.Session:
+	case id == "" || id == req.Session || req.Turn != nil: // a turn that is named has its session
 	case req.Session != "":
 		return chat.BadParam("session_id", "'session_id' and the header X-Session-ID name two sessions; send one of them.")
 	case !wire.SaneSession(id):
@@ -221,6 +233,9 @@ func (x *exchange) note(ev chat.Event) (named bool) {
 	}
 	if ev.Usage != nil {
 		x.usage = *ev.Usage
+		if x.settle != nil {
+			x.settle()
+		}
 	}
 	x.noteFilter(ev.Filtered)
 	if ev.Memory != nil {

@@ -5,7 +5,8 @@
 // A route at path P answers POST at P, P/completions and P/chat/completions,
 // and P is a base URL for SDKs: it has P/models and P/models/{id}, and POST at
 // P/embeddings, P/rerank, P/tokenize and P/detokenize for the models that can,
-// and at P/moderations where a filter judges texts.
+// and at P/moderations where a filter judges texts. The Responses protocol is
+// at P/responses, and at P/conversations where turns are kept.
 // When P ends in "/chat", so is what is before it, which makes /v1/chat serve
 // the base URL /v1 as well.
 //
@@ -23,6 +24,9 @@
 //     an action of [Options.Actions] is served to whoever may have it done.
 //   - Each response has an x-request-id, and each request one line in the log,
 //     which holds names, numbers and times but nothing that a user wrote.
+//   - Before anything is answered, [Options.Limits] sets aside the most that it
+//     can take, and is told in the end what it took, however that comes.
+//   - For whoever asks there is what they may use, and nothing else.
 //
-// It does not limit how much a client may ask, nor end TLS.
+// It does not end TLS.
 package openaicompat

@@ -3,6 +3,7 @@ package openaicompat
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -31,11 +32,13 @@ type exchange struct {
 	stream    bool
 	first     time.Time // when the first delta came
 	pieces    int64     // of the answer
+	settle    func()    // see reserve; nil: nothing is to be settled
 	finish    chat.Finish
 	usage     chat.Usage
-	request   *chat.Filtered // what the filter did to the request
-	answer    *chat.Filtered // and to the answer, where it last did something
-	memory    *chat.Memory   // what the memory of the conversation did
+	request   *chat.Filtered                         // what the filter did to the request
+	answer    *chat.Filtered                         // and to the answer, where it last did something
+	memory    *chat.Memory                           // what the memory of the conversation did
+	failure   func(err error, request string) []byte // ends a stream that has begun; nil: as its protocol does
 	err       error
 	fault     int  // the status of err, which a stream that had begun could not have
 	gone      bool // the client has left
@@ -62,7 +65,17 @@ func (s *server) observe(c *gin.Context) {
 	if s.protocols[c.FullPath()] != nil {
 		c.Header("Request-Id", x.id) // its name with Anthropic's clients
 	}
+	cut := true // by a panic, which is how a connection is cut
+	defer func() {
+		x.gone = x.gone || cut
+		s.ended(c, x)
+	}()
 	c.Next()
+	cut = false
+}
+
+// ended tells of the end of a request.
+func (s *server) ended(c *gin.Context, x *exchange) {
 	if x.leave != nil {
 		x.leave()
 	}
@@ -86,7 +99,18 @@ func requestID(given string) string {
 	return newID("req_")
 }
 
-func newID(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
+// newID returns an ID that nobody can guess: 130 bits by chance.
+func newID(prefix string) string {
+	const digits = "abcdefghijklmnopqrstuvwxyz234567"
+	var room [64]byte
+	id := append(room[:0], prefix...)
+	var bits [26]byte
+	rand.Read(bits[:]) // never fails
+	for _, b := range bits {
+		id = append(id, digits[b%32])
+	}
+	return string(id)
+}
 
 // log writes the line of a request. A failure of ours is an error; one of the
 // client's is not.
@@ -132,7 +156,9 @@ func (s *server) log(c *gin.Context, x *exchange) {
 	if x.stream {
 		attrs = append(attrs, slog.Bool("stream", true))
 	}
-	if x.err != nil {
+	if e, ok := errors.AsType[*chat.Error](x.err); ok && e.Code == chat.CodeModelNotFound {
+		text("err", "there is no such model; its name is the client's, and not logged")
+	} else if x.err != nil {
 		attrs = append(attrs, slog.Any("err", x.err))
 	}
 	s.Log.LogAttrs(c.Request.Context(), level, "request", attrs...)

@@ -30,6 +30,9 @@ func (s *server) guard(c *gin.Context, x *exchange) error {
 	if c.Request.ContentLength != 0 {
 		controller(c.Writer).SetReadDeadline(x.start.Add(s.BodyTimeout)) // not every connection can; then there is no limit
 	}
+	if len(c.Request.TransferEncoding) > 0 && c.Request.ProtoMajor == 1 {
+		hangUp(c) // a proxy before us may have seen another end of the body: what follows it here is not to be a request
+	}
 	if !s.goesBy(c.Request.Host) {
 		return s.misdirected(c, x)
 	}

@@ -49,7 +49,7 @@ func protect(h handler, c *gin.Context, x *exchange) (err error) {
 // fail tells the client of err, unless nobody is left to tell: as the response
 // where none has begun, and else as the last event of the stream.
 func (s *server) fail(c *gin.Context, x *exchange, err error) {
-	if ctx := c.Request.Context(); ctx.Err() != nil {
+	if ctx := c.Request.Context(); ctx.Err() != nil && !errors.Is(err, errSlow) {
 		// It ended because the client left, or because we end it and say why.
 		ours, ok := errors.AsType[*chat.Error](context.Cause(ctx))
 		if !ok {
@@ -70,7 +70,11 @@ func (s *server) fail(c *gin.Context, x *exchange, err error) {
 	}
 	if c.Writer.Written() {
 		if x.stream {
-			s.write(c, p.frame(err, x.id))
+			frame := p.frame
+			if x.failure != nil {
+				frame = x.failure
+			}
+			s.write(c, frame(err, x.id))
 		}
 		return
 	}

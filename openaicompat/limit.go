@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -28,21 +29,19 @@ type Allowance interface {
 	Settle(tokens int64)
 }
 
-// A settling says how a request has ended: what it took, or where nobody has
-// told that, the most that its prompt can have been and how many pieces of the
-// answer there were.
-type settling func(usage chat.Usage, prompt, pieces int64)
-
-// reserve sets a request aside, which takes at most so many tokens, and tells
-// the client what is left. What it returns is to be called at the end.
+// reserve sets a request aside, which takes at most so many tokens, of which at
+// most so many are the prompt's, and tells the client what is left. What it
+// returns is to be called at the end; [exchange.note] does so when the last event
+// of an answer is there, before the client has it: who asks one thing after the
+// other must not be in its own way.
 //
 // A request counts from here on, whatever comes of it. Of tokens, those count
 // that were used. Where that is not known, for the answer was cut short, the
 // prompt counts at its most and each piece as one; but a failure of ours, before
 // the first piece, costs no tokens.
-func (s *server) reserve(c *gin.Context, x *exchange, rt Route, tokens int64) (settling, error) {
+func (s *server) reserve(c *gin.Context, x *exchange, rt Route, tokens, prompt int64) (settle func(), err error) {
 	if s.Limits == nil {
-		return func(chat.Usage, int64, int64) {}, nil
+		return func() {}, nil
 	}
 	allowed, err := s.Limits.Reserve(c.Request.Context(), x.who, rt.Path, tokens)
 	if e, ok := errors.AsType[*access.Exceeded](err); ok {
@@ -57,17 +56,18 @@ func (s *server) reserve(c *gin.Context, x *exchange, rt Route, tokens int64) (s
 			Msg: "What counts the requests cannot be reached, and none is answered uncounted: try again in 1 s.", Err: err}
 	}
 	s.standing(c, allowed.Standing())
-	return func(usage chat.Usage, prompt, pieces int64) {
-		used := counted(usage.PromptTokens) + counted(usage.CompletionTokens)
+	x.settle = sync.OnceFunc(func() {
+		used := counted(x.usage.PromptTokens) + counted(x.usage.CompletionTokens)
 		gone := c.Request.Context().Err() != nil
 		switch {
-		case usage == (chat.Usage{}) && (pieces > 0 || gone):
-			used = prompt + pieces
-		case usage.Partial:
-			used = max(used, prompt+pieces)
+		case x.usage == (chat.Usage{}) && (x.pieces > 0 || gone):
+			used = prompt + x.pieces
+		case x.usage.Partial:
+			used = max(used, prompt+x.pieces)
 		}
 		allowed.Settle(used)
-	}, nil
+	})
+	return x.settle, nil
 }
 
 // counted returns a number of tokens that a backend told, if it can be one.
@@ -128,7 +128,7 @@ func bound(rt Route, reqs []*chat.Request, body int) (most, prompt int64) {
 		}
 		answers += int64(max(req.N, 1)) * out
 		switch {
-		case req.Session != "":
+		case req.Session != "" && !req.Turn.Begins():
 			prompt += max(window, inBody)
 		case window > 0:
 			prompt += min(window, inBody)

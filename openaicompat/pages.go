@@ -47,9 +47,13 @@ func (s *server) ready(c *gin.Context, x *exchange) error {
 	body := struct {
 		Status string            `json:"status"`
 		Models map[string]string `json:"models,omitempty"`
+		Notes  []string          `json:"notes,omitempty"`
 	}{Status: "ready"}
 	if s.States != nil {
 		body.Models = s.States()
+	}
+	if s.Notes != nil {
+		body.Notes = s.Notes()
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

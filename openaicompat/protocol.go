@@ -29,9 +29,11 @@ type call struct {
 	requests []*chat.Request // the choices of one come behind those of the one before
 	echo     bool            // each choice begins with its prompt
 	stream   bool
+	id       string // of the answer; empty: any will do
 
-	frames func(telling) func(chat.Event) ([]byte, error)
-	whole  func(telling) whole
+	frames  func(telling) func(chat.Event) ([]byte, error)
+	whole   func(telling) whole
+	failure func(err error, request string) []byte // in place of the protocol's frame, where a stream has begun; nil: that is good enough
 }
 
 // A telling is what an answer says about itself, and what its choices begin
@@ -95,17 +97,14 @@ func readTexts(body []byte) (*call, error) {
 	}, nil
 }
 
-// either returns which of the two protocols a body is of, where they share a
-// path.
-func either(body []byte) *protocol {
+// isText reports whether a body is of the older completions, where they share a
+// path with chats.
+func isText(body []byte) bool {
 	var has struct {
 		Prompt   json.RawMessage `json:"prompt"`
 		Messages json.RawMessage `json:"messages"`
 	}
-	if bytes.Contains(body, []byte(`"prompt"`)) && json.Unmarshal(body, &has) == nil && has.Prompt != nil && has.Messages == nil {
-		return texts()
-	}
-	return chats()
+	return bytes.Contains(body, []byte(`"prompt"`)) && json.Unmarshal(body, &has) == nil && has.Prompt != nil && has.Messages == nil
 }
 
 // messages are Anthropic's.

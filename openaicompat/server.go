@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -21,11 +22,13 @@ type Options struct {
 	Keys   Authenticator            // nil: everybody may ask
 	Limits Limiter                  // how much; nil: as much as they like
 	Ready  func() error             // why requests cannot be answered now; the text is shown to whoever asks. nil: always ready
+	Notes  func() []string          // what whoever looks after the server should know, as /readyz tells it; nil: nothing
 	States func() map[string]string // of the models, by id, as /readyz tells them; nil: it does not
 	Log    *slog.Logger             // nil: nothing is logged
 
 	Feedback Taker    // of feedback about answers; nil: none is taken
 	Sessions Sessions // the conversations that are remembered; nil: none are
+	Turns    Turns    // those of them whose turns clients name; nil: none are
 	Actions  []Action // what the operator may have done: a key that may, or where none is needed, whoever is on this machine
 	Inside   bool     // a gateway of ours asks, and is believed about who its clients are
 
@@ -45,7 +48,8 @@ type Options struct {
 type Route struct {
 	Path     string // such as "/v1/chat"
 	Model    chat.Model
-	Priority int // added to that of a request's key
+	Priority int  // added to that of a request's key
+	Keeps    bool // its Model keeps the turns that clients name, where there are Turns
 
 	Moderator Moderator // judges texts at Path/moderations; nil: nothing does
 }
@@ -73,6 +77,8 @@ type server struct {
 	protocols map[string]*protocol // by path, where it is not that of chats
 	chats     []string             // paths of the routes
 	lists     []string             // paths of the lists of models
+
+	buffers sync.Pool // *[]byte, for bursts
 }
 
 // New returns the handler that serves the routes. Of two routes that share a
@@ -123,6 +129,7 @@ func New(o Options) http.Handler {
 			s.on(http.MethodPost, s.ask(texts(), rt), base+"/completions", base+"/completions/")
 		}
 		s.messages(rt)
+		s.responses(rt)
 		s.beside(rt)
 	}
 	s.feedback()

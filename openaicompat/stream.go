@@ -24,7 +24,7 @@ type stream struct {
 	quiet   *time.Timer
 	news    time.Time // when the latest was written, which puts the next comment off
 	limited time.Time // when the limit of a write was set
-	held    []byte    // frames of a burst, which go out together
+	held    *[]byte   // frames of a burst, which go out together; nil: none
 	burst   bool
 	err     error        // of the first write that failed, or that the stream is closed
 	place   atomic.Value // string: the comment that tells the place in a queue; set without mu, so that none is lost to a comment being written
@@ -90,18 +90,32 @@ func (st *stream) send(frames []byte) error {
 	if st.place.Load() != nil {
 		st.place.Store("")
 	}
-	if st.burst && st.err == nil && len(st.held)+len(frames) <= writeSize {
-		st.held = append(st.held, frames...)
+	if st.burst && st.err == nil && st.hold(frames) {
 		return nil
 	}
 	return st.write(frames)
+}
+
+// hold holds frames, unless that is too much.
+func (st *stream) hold(frames []byte) bool {
+	if st.held == nil {
+		st.held, _ = st.server.buffers.Get().(*[]byte)
+		if st.held == nil {
+			st.held = new(make([]byte, 0, writeSize/4))
+		}
+	}
+	if len(*st.held)+len(frames) > writeSize {
+		return false
+	}
+	*st.held = append(*st.held, frames...)
+	return true
 }
 
 // between is told of bursts, see [chat.Request].
 func (st *stream) between(more bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.burst = more; !more && len(st.held) > 0 {
+	if st.burst = more; !more && st.held != nil {
 		st.write(nil) // a failure is told to the next who sends
 	}
 }
@@ -116,12 +130,16 @@ func (st *stream) write(frames []byte) error {
 		st.c.Header("Cache-Control", "no-cache")
 		st.c.Header("X-Accel-Buffering", "no")
 	}
-	if len(st.held) > 0 {
-		frames = append(st.held, frames...)
-		st.held = frames[:0]
+	held := st.held
+	if held != nil {
+		st.held, frames = nil, append(*held, frames...)
 	}
 	st.news = time.Now()
 	st.err = st.server.writeBy(st.c, frames, &st.limited, st.news)
+	if held != nil && cap(frames) <= 2*writeSize {
+		*held = frames[:0]
+		st.server.buffers.Put(held)
+	}
 	return st.err
 }
 
@@ -130,7 +148,7 @@ func (st *stream) close() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.quiet.Stop()
-	if st.burst = false; len(st.held) > 0 {
+	if st.burst = false; st.held != nil {
 		st.write(nil)
 	}
 	if st.err == nil {

@@ -185,6 +185,9 @@ func exchange(t *testing.T, client *http.Client, request []byte) []byte {
 
 	var out bytes.Buffer
 	fmt.Fprintln(&out, res.StatusCode)
+	if res.Header.Get("Cache-Control") == "no-store" {
+		res.Header.Del("Cache-Control") // what has no other
+	}
 	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
 		if !slices.Contains(always, name) {
 			fmt.Fprintf(&out, "%s: %s\n", name, strings.Join(res.Header[name], ", "))
@@ -194,10 +197,10 @@ func exchange(t *testing.T, client *http.Client, request []byte) []byte {
 	if n := len(text); n > 0 && text[n-1] != '\n' {
 		out.WriteByte('\n') // txtar has whole lines only
 	}
-	return ids.ReplaceAll(out.Bytes(), []byte("${1}ID"))
+	return ids.ReplaceAll(out.Bytes(), []byte("${1}${2}ID"))
 }
 
-var ids = regexp.MustCompile(`(req_|chatcmpl-|cmpl-|msg_)[a-z0-9]{26}`)
+var ids = regexp.MustCompile(`(resp_|msg_|rs_|fc_)[a-z0-9]{53}|(req_|chatcmpl-|cmpl-|msg_)[a-z0-9]{26}`)
 
 // body reads the body of a transcript's request. A line that begins with an
 // exclamation mark stands for what cannot be written there:

@@ -178,6 +178,9 @@ func (c *call) choose(hedge bool) (*try, []candidate) {
 			var p pass
 			if p, k.why, k.wait = k.backend.breaker.allow(now); k.why == "" {
 				c.skipped(list)
+				if c.key != 0 && !hedge {
+					c.pool.homes.settle(c.key, k.index, now)
+				}
 				return c.begin(k, p, now, hedge), nil
 			}
 		}

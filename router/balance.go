@@ -24,9 +24,13 @@ const (
 
 	// Affine is the same one for each request of a conversation, so that it has
 	// the prompt's beginning in its cache, unless it has a quarter more to do
-	// than its share: consistent hashing with bounded loads (arXiv 1608.01350),
-	// by rendezvous. A replica that is away takes nothing from the others but
-	// the requests that were its own.
+	// than its share, and two requests: consistent hashing with bounded loads
+	// (arXiv 1608.01350), by rendezvous. A replica that is away takes nothing
+	// from the others but the requests that were its own.
+	//
+	// A conversation that had to go elsewhere stays there, for that is where
+	// its cache is now; and a new one does not go to a replica that has a tenth
+	// more conversations than its share, whose cache would have to drop one.
 	Affine
 )
 
@@ -48,7 +52,10 @@ func ParseBalance(name string) (Balance, error) {
 }
 
 const (
-	loadBound  = 1.25    // of a replica's share, in Affine
+	loadBound  = 1.25    // of a replica's share of the requests, in Affine
+	loadSlack  = 2       // requests more: of a few, one is much of the share
+	homeBound  = 1.1     // of a replica's share of the conversations, for a new one
+	crowded    = 1e6     // added to the score of a replica beyond that
 	prefixRead = 4 << 10 // bytes of each text that the key of a prompt is of
 )
 
@@ -71,6 +78,12 @@ type candidate struct {
 func (p *Pool) rank(list []candidate, c *call, now time.Time) []candidate {
 	var weight [maxBackends]float64 // by tier, and of those that can be asked
 	var load [maxBackends]float64
+	var settled [maxBackends]float64
+	home, conversations := -1, [maxBackends]int{}
+	affine := p.Balance == Affine && c.key != 0
+	if affine {
+		home, conversations = p.homes.of(c.key)
+	}
 	for i, b := range p.backends {
 		k := candidate{backend: b, index: i, tier: p.tierOf[i]}
 		k.state, k.share, k.why, k.wait = b.breaker.peek(now)
@@ -80,6 +93,7 @@ func (p *Pool) rank(list []candidate, c *call, now time.Time) []candidate {
 		if k.why == "" {
 			weight[k.tier] += float64(b.Weight)
 			load[k.tier] += float64(b.outstanding.Load())
+			settled[k.tier] += float64(conversations[i])
 		}
 		list = append(list, k)
 	}
@@ -94,9 +108,16 @@ func (p *Pool) rank(list []candidate, c *call, now time.Time) []candidate {
 		case w == weight[k.tier]: // there is no other
 		case p.Balance == Weighted:
 			k.score = -math.Log(1-rand.Float64()) / w
-		case p.Balance == Affine && c.key != 0:
+		case affine:
+			share := w / weight[k.tier]
+			k.over = busy+1 > math.Ceil(loadBound*(load[k.tier]+1)*share)+loadSlack
+			if k.index == home {
+				break // before all others
+			}
 			k.score = -math.Log(unit(mix(c.key^k.backend.seed))) / w
-			k.over = busy+1 > math.Ceil(loadBound*(load[k.tier]+1)*w/weight[k.tier])
+			if home < 0 && float64(conversations[k.index]+1) > math.Ceil(homeBound*(settled[k.tier]+1)*share) {
+				k.score += crowded
+			}
 		default:
 			k.score = (busy+1)/w + 1e-6*rand.Float64() // of equals, any
 		}

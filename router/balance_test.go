@@ -99,7 +99,7 @@ func TestAffinityIsStable(t *testing.T) {
 }
 
 // However popular one conversation is, no replica has more than a quarter more
-// than its share.
+// than its share, and two requests.
 func TestAffinityIsBounded(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	p := replicas(t, 5, Affine, func(i int, b *BackendOptions) { b.Weight = 1 + i })
@@ -114,9 +114,89 @@ func TestAffinityIsBounded(t *testing.T) {
 		k := p.pick(mix(uint64(1 + r.IntN(3))))
 		load := p.backends[k].outstanding.Add(1)
 		begun = append(begun, k)
-		if most := math.Ceil(loadBound * float64(len(begun)) * float64(1+k) / 15); float64(load) > most {
+		if most := math.Ceil(loadBound*float64(len(begun))*float64(1+k)/15) + loadSlack; float64(load) > most {
 			t.Fatalf("replica %d of the weight %d has %d of %d requests, want at most %v", k, 1+k, load, len(begun), most)
 		}
+	}
+}
+
+// send has the pool send a request of a conversation, and returns to whom.
+func (p *Pool) send(key uint64) int {
+	k := p.pick(key)
+	p.homes.settle(key, k, time.Now())
+	return k
+}
+
+// A conversation stays where it had to go, and comes back to nobody but when
+// that one has too much to do.
+func TestAffinityIsKept(t *testing.T) {
+	p := replicas(t, 2, Affine, nil)
+	const key = 12345
+	first := p.send(key)
+	other := 1 - first
+	p.backends[first].outstanding.Store(20)
+	if got := p.send(key); got != other {
+		t.Errorf("with 20 requests at its replica and none at the other it went to %d, want %d", got, other)
+	}
+	p.backends[first].outstanding.Store(0)
+	if got := p.send(key); got != other {
+		t.Errorf("when both were idle again it went to %d, want %d, where it was last", got, other)
+	}
+	p.backends[other].outstanding.Store(loadSlack)
+	if got := p.send(key); got != other {
+		t.Errorf("for %d requests it went to %d, want %d: it would be there all anew", loadSlack, got, other)
+	}
+	p.backends[other].breaker.park(time.Minute)
+	if got := p.send(key); got != first {
+		t.Errorf("with its replica away it went to %d, want %d", got, first)
+	}
+}
+
+// Of conversations that begin, no replica gets a tenth more than its share.
+func TestConversationsAreSpread(t *testing.T) {
+	weights := []int{1, 1, 2}
+	p := replicas(t, len(weights), Affine, func(i int, b *BackendOptions) { b.Weight = weights[i] })
+	var count [3]int
+	for i := range 60 {
+		count[p.send(mix(uint64(i)+1))]++
+		for k, n := range count {
+			if most := math.Ceil(homeBound * float64((i+1)*weights[k]) / 4); float64(n) > most {
+				t.Fatalf("of %d conversations replica %d of the weight %d has %d, want at most %v", i+1, k, weights[k], n, most)
+			}
+		}
+	}
+}
+
+func TestHomesForget(t *testing.T) {
+	var h homes
+	now := time.Now()
+	h.settle(1, 5, now)
+	h.settle(2, 5, now)
+	h.settle(2, 6, now.Add(youngTime+1)) // a generation later
+	for _, tt := range []struct {
+		after time.Duration
+		one   int
+		two   int
+	}{{youngTime + 2, 5, 6}, {3 * youngTime, -1, 6}, {5 * youngTime, -1, -1}} {
+		h.settle(3, 7, now.Add(tt.after))
+		one, _ := h.of(1)
+		two, counts := h.of(2)
+		if one != tt.one || two != tt.two {
+			t.Errorf("after %v the conversations are at %d and %d, want %d and %d", tt.after, one, two, tt.one, tt.two)
+		}
+		sum := 0
+		for _, n := range counts {
+			sum += n
+		}
+		if sum != len(h.young)+len(h.old) || counts[7] != 1 {
+			t.Errorf("after %v the counts are %v of %d conversations", tt.after, counts[:8], len(h.young)+len(h.old))
+		}
+	}
+	for i := range uint64(3 * mostYoung) {
+		h.settle(100+i, 1, now.Add(5*youngTime))
+	}
+	if n := len(h.young) + len(h.old); n > 2*mostYoung {
+		t.Errorf("%d conversations are remembered, want at most %d", n, 2*mostYoung)
 	}
 }
 
@@ -229,7 +309,7 @@ func BenchmarkPrefixCache(b *testing.B) {
 						next++
 					}
 					t.left--
-					k := p.pick(t.key)
+					k := p.send(t.key)
 					if load := float64(p.backends[k].outstanding.Add(1)); load > most {
 						most = load
 					}

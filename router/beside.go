@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"slices"
 
 	"bendi/chat"
 )
@@ -87,11 +88,18 @@ func (r *Route) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*c
 	return out, err
 }
 
+// A reach says which backends are asked something other than a chat.
+type reach uint8
+
+const (
+	ofAll       reach = iota // that can answer it
+	ofFirst                  // likewise, of the first tier that can: what another model says cannot be compared with that, as with vectors
+	ofPermitted              // likewise, of the first tier that can and may: who would answer a chat of it
+)
+
 // once asks backends, one after the other, something that is answered in one
-// piece. Those that cannot answer it are passed over. Where models give answers
-// that cannot be compared, as with vectors, only replicas of one are asked: those
-// of the first tier that can.
-func once[Answer any](ctx context.Context, p *Pool, who asker, can func(chat.Model) bool, replicas bool, ask func(context.Context, *Backend) (*Answer, error)) (*Answer, error) {
+// piece. Those that cannot answer it are passed over.
+func once[Answer any](ctx context.Context, p *Pool, who asker, can func(chat.Model) bool, whom reach, ask func(context.Context, *Backend) (*Answer, error)) (*Answer, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -101,8 +109,9 @@ func once[Answer any](ctx context.Context, p *Pool, who asker, can func(chat.Mod
 	tier := -1
 	for i, b := range p.backends {
 		switch {
-		case !can(b.Model) || replicas && tier >= 0 && p.tierOf[i] != tier:
+		case !can(b.Model) || whom != ofAll && tier >= 0 && p.tierOf[i] != tier:
 			c.unable |= 1 << i
+		case whom == ofPermitted && p.outside && !c.ruling.lets(b):
 		case tier < 0:
 			tier = p.tierOf[i]
 		}
@@ -130,7 +139,8 @@ func is[Gift any](m chat.Model) bool {
 // Embed has a backend that can embed the inputs.
 func (p *Pool) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddings, error) {
 	who := asker{id: req.ID, model: req.Model, anonymous: true, classes: req.Classes, inside: req.Inside}
-	return once(ctx, p, who, is[chat.Embedder], true, func(ctx context.Context, b *Backend) (*chat.Embeddings, error) {
+	who.tokens = slices.ContainsFunc(req.Inputs, func(in chat.Input) bool { return in.Tokens != nil })
+	return once(ctx, p, who, is[chat.Embedder], ofFirst, func(ctx context.Context, b *Backend) (*chat.Embeddings, error) {
 		own := *req
 		own.Model = b.name(req.Model)
 		out, err := chat.Embed(ctx, b.Model, &own)
@@ -144,7 +154,7 @@ func (p *Pool) Embed(ctx context.Context, req *chat.EmbedRequest) (*chat.Embeddi
 // Rerank has a backend that can score the documents.
 func (p *Pool) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranking, error) {
 	who := asker{id: req.ID, model: req.Model, anonymous: true, classes: req.Classes, inside: req.Inside}
-	return once(ctx, p, who, is[chat.Reranker], false, func(ctx context.Context, b *Backend) (*chat.Ranking, error) {
+	return once(ctx, p, who, is[chat.Reranker], ofAll, func(ctx context.Context, b *Backend) (*chat.Ranking, error) {
 		own := *req
 		own.Model = b.name(req.Model)
 		out, err := chat.Rerank(ctx, b.Model, &own)
@@ -158,7 +168,7 @@ func (p *Pool) Rerank(ctx context.Context, req *chat.RerankRequest) (*chat.Ranki
 // Tokenize has a backend that can show the tokens of a text.
 func (p *Pool) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
 	who := asker{id: req.ID, model: req.Model, anonymous: true, classes: req.Classes, inside: req.Inside}
-	return once(ctx, p, who, is[chat.Tokenizer], true, func(ctx context.Context, b *Backend) (*chat.Tokens, error) {
+	return once(ctx, p, who, is[chat.Tokenizer], ofPermitted, func(ctx context.Context, b *Backend) (*chat.Tokens, error) {
 		own := *req
 		own.Model = b.name(req.Model)
 		out, err := chat.Tokenize(ctx, b.Model, &own)
@@ -173,7 +183,7 @@ func (p *Pool) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.T
 // through tokens for what must stay inside, so they do.
 func (p *Pool) Detokenize(ctx context.Context, req *chat.DetokenizeRequest) (*chat.Text, error) {
 	who := asker{id: req.ID, model: req.Model, anonymous: true, inside: true}
-	return once(ctx, p, who, is[chat.Tokenizer], true, func(ctx context.Context, b *Backend) (*chat.Text, error) {
+	return once(ctx, p, who, is[chat.Tokenizer], ofFirst, func(ctx context.Context, b *Backend) (*chat.Text, error) {
 		own := *req
 		own.Model = b.name(req.Model)
 		out, err := chat.Detokenize(ctx, b.Model, &own)

@@ -90,6 +90,15 @@ func (e *Egress) judge(a *asker) ruling {
 	if a.inside {
 		r.apply(Never, "the filter")
 	}
+	if a.tokens {
+		// Another backend's tokens say another text than the one that was looked
+		// through: any class of data may be in there.
+		least := Allowed
+		for _, p := range e.Classes {
+			least = min(least, p)
+		}
+		r.apply(least, "classes of data, which cannot be told in tokens")
+	}
 	return r
 }
 

@@ -41,6 +41,8 @@ func TestJudge(t *testing.T) {
 		{e, asker{classes: []string{"pii.phone", "pii.email", "fraud.loan"}}, Never, []string{"pii.phone", "fraud.loan"}},
 		{e, asker{classes: []string{"pii.name", "piii", "news"}}, Allowed, nil},
 		{e, asker{classes: []string{"pii.email"}, inside: true}, Never, []string{"the filter"}},
+		{e, asker{tokens: true}, Never, []string{"classes of data, which cannot be told in tokens"}},
+		{Egress{Route: Allowed}, asker{tokens: true}, Allowed, nil},
 		{strict, asker{classes: []string{"news"}}, Never, []string{"news"}},
 		{strict, asker{classes: []string{"pii.phone"}}, Allowed, nil},
 	}
@@ -191,6 +193,9 @@ func (w *world) request() (*chat.Request, Permission) {
 	if r.IntN(8) == 0 {
 		req.Format = &chat.Format{Type: "json_object"}
 	}
+	if r.IntN(8) == 0 {
+		req.Messages, req.Prompt = nil, &chat.Prompt{Tokens: []int{1, 2}}
+	}
 
 	// What may be sent, told once more in other words.
 	e, least := w.pool.Egress, w.pool.Egress.Route
@@ -205,6 +210,11 @@ func (w *world) request() (*chat.Request, Permission) {
 				least = min(least, p)
 				break
 			}
+		}
+	}
+	if req.Prompt != nil {
+		for _, p := range e.Classes {
+			least = min(least, p)
 		}
 	}
 	if req.Inside {
@@ -284,7 +294,7 @@ func (w *world) checkText(t *testing.T, seed uint64, req *chat.Request, got end)
 		}
 		last, index = name, i
 	}
-	if runs > 1 && (!w.pool.Continue || req.N > 1 || req.Format != nil) {
+	if runs > 1 && (!w.pool.Continue || req.N > 1 || req.Format != nil || req.Prompt != nil) {
 		t.Errorf("seed %d: the client heard %q", seed, got.text)
 	}
 }

@@ -60,6 +60,7 @@ type Pool struct {
 	tierOf   []int // by backend
 	outside  bool  // some backend is
 	prefill  bool  // some backend can go on with an answer, and may
+	homes    homes // of conversations, where the balance is Affine
 }
 
 // NewPool returns a Pool, or everything that is wrong with what it is to be
@@ -188,8 +189,12 @@ type asker struct {
 	anonymous bool // requests of the kind do not say who asks
 	classes   []string
 	inside    bool
+	tokens    bool // some of it is tokens, which mean a text to one model alone
 }
 
 func askerOf(req *chat.Request) asker {
-	return asker{id: req.ID, model: req.Model, principal: req.Principal, classes: req.Classes, inside: req.Inside}
+	return asker{
+		id: req.ID, model: req.Model, principal: req.Principal, classes: req.Classes, inside: req.Inside,
+		tokens: req.Prompt != nil && req.Prompt.Tokens != nil,
+	}
 }

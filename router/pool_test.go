@@ -277,6 +277,21 @@ func TestGiftsOfBackends(t *testing.T) {
 			t.Errorf("got %+v, %v", tokens, err)
 		}
 
+		// Tokens are counted by who would answer; vectors are not made by another.
+		p, _ = newPool(t, PoolOptions{Tiers: tiers(cloud, can), Egress: Egress{Route: Allowed, Classes: map[string]Permission{"pii": Never}}})
+		for classes, want := range map[string]string{"news": "cloud", "pii.phone": "can"} {
+			tokens, err := p.Tokenize(t.Context(), &chat.TokenizeRequest{Model: "m", Text: "a", Classes: []string{classes}})
+			if err != nil || tokens.Backend != want {
+				t.Errorf("%s: got %+v, %v, want those of %s", classes, tokens, err, want)
+			}
+		}
+		if out, err := embed(p, true); err == nil {
+			t.Errorf("another model's vectors came from %s", out.Backend)
+		}
+		if out, err := p.Embed(t.Context(), &chat.EmbedRequest{Model: "m", Inputs: []chat.Input{{Tokens: []int{97}}}}); err == nil {
+			t.Errorf("tokens, of which nobody knows the classes, went to %s", out.Backend)
+		}
+
 		p, _ = newPool(t, PoolOptions{Tiers: tiers(cannot)})
 		if e, _ := errors.AsType[*chat.Error](second(embed(p, false))); e == nil || e.Code != chat.CodeUnsupported {
 			t.Errorf("what nobody can ended with %v", e)

@@ -183,7 +183,7 @@ func (i *issuer) why(err error) error {
 	case errors.Is(err, errNoKeys):
 		return &access.Refusal{Now: true, Code: "issuer_unavailable", Err: err,
 			Text: "The token cannot be checked now, for the keys of its issuer cannot be fetched. Try again later."}
-	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed): // its other parts were read before
 		return errors.New("its signature is wrong")
 	case errors.Is(err, jwt.ErrTokenUnverifiable):
 		return errors.New("its issuer has no such key for its algorithm")

@@ -264,6 +264,8 @@ func (p *program) excludedText(why string) string {
 	switch why {
 	case experiment.BackgroundOf:
 		return p.say("asked by a chat front end for itself (titles, tags, suggestions)", "聊天前端自身的请求（标题、标签、建议等）")
+	case experiment.NoMessages:
+		return p.say("a text to be gone on with, and some arm sets a system message", "续写文本的请求，而某组设有系统提示")
 	case experiment.NoUnit:
 		return p.say("nobody knows who asks: no session, user or key", "无法确定归属：没有会话、用户或密钥")
 	case experiment.NotAllowed:

@@ -73,7 +73,7 @@ func (n *neighbourhood) plans(r config.Route, observe func(router.Step)) ([]expe
 		}
 		p := experiment.Plan{
 			Name: name, Route: r.Path, Model: r.Models[0].ID, Seed: e.Seed, Control: e.Control, Prices: make(map[string]experiment.Price),
-			Manual: e.Start == "manual", KeepComments: e.KeepComments,
+			Decide: e.Decide, Manual: e.Start == "manual", KeepComments: e.KeepComments,
 			Guards: experiment.Guards{Errors: float64(e.Guards.Errors), TTFT: time.Duration(e.Guards.TTFT), Filter: float64(e.Guards.Filter), After: e.Guards.After},
 		}
 		for _, by := range e.By {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -57,7 +58,7 @@ type server struct {
 func meet(cfg *config.Config, about *relations, local func(id string) chat.Model) (*neighbourhood, error) {
 	n := &neighbourhood{cfg: cfg, about: about, local: local, servers: make(map[string]*server), known: make(map[string]*router.Backend)}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Backends)) {
-		s, back, err := about.server(name, cfg.Backends[name])
+		s, back, err := about.server(name, cfg.Backends[name], cfg.Relays)
 		if err != nil {
 			n.close()
 			return nil, usage(err)
@@ -68,12 +69,13 @@ func meet(cfg *config.Config, about *relations, local func(id string) chat.Model
 	return n, nil
 }
 
-// serverOf returns the client of a backend.
-func serverOf(name string, b config.Backend) (server, error) {
+// serverOf returns the client of a backend, which is asked over via unless that
+// is nil.
+func serverOf(name string, b config.Backend, via http.RoundTripper) (server, error) {
 	if b.Kind == "ollama" {
 		return ollamaOf(name, b)
 	}
-	m, err := remoteOf(name, b)
+	m, err := remoteOf(name, b, via)
 	if err != nil {
 		return server{}, err
 	}
@@ -84,11 +86,12 @@ func serverOf(name string, b config.Backend) (server, error) {
 	return s, nil
 }
 
-func remoteOf(name string, b config.Backend) (*remote.Model, error) {
+func remoteOf(name string, b config.Backend, via http.RoundTripper) (*remote.Model, error) {
 	o := remote.Options{
 		Name: name, BaseURL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), Headers: make(map[string]string),
 		MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
-		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout),
+		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout), Sent: leaves(name, b),
+		Transport: via,
 	}
 	for h, value := range b.Headers {
 		o.Headers[h] = value.Reveal()
@@ -127,7 +130,7 @@ func ollamaOf(name string, b config.Backend) (server, error) {
 func ollamaClient(name string, b config.Backend) (*ollama.Model, error) {
 	c := ollama.Config{
 		Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
-		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout),
+		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout), Sent: leaves(name, b),
 	}
 	if b.KeepAlive != 0 {
 		c.KeepAlive = new(time.Duration(b.KeepAlive))

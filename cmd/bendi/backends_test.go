@@ -127,7 +127,7 @@ backends:
 routes: [{path: /v1/chat, models: [ollama/small]}]
 `)
 	p := &program{language: "en"}
-	status, detail := p.checkBackend(t.Context(), "ollama", cfg.Backends["ollama"])
+	status, detail := p.checkBackend(t.Context(), "ollama", cfg.Backends["ollama"], nil)
 	if status != "fail" || !strings.Contains(detail, "run: ollama pull none:1b") || strings.Contains(detail, "qwen3") {
 		t.Errorf("the doctor says %s, %s", status, detail)
 	}

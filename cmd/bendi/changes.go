@@ -44,6 +44,9 @@ func changes(old, next *house) []change {
 		differ("key", keysByName(a), keysByName(b), alike),
 		differ("issuer", issuersByName(old), issuersByName(next), alike),
 		differ("setting", settingsOf(a), settingsOf(b), alike))
+	if !old.identity.Equal(next.identity) && reflect.DeepEqual(a.Server.TLS, b.Server.TLS) {
+		all = append(all, change{What: "certificate", How: "changed"})
+	}
 	return append([]change{}, all...) // where there are none, JSON has a list all the same
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bendi/chat"
+	"bendi/config"
 	"bendi/inference/remote"
 	"bendi/openaicompat/wire"
 )
@@ -126,6 +127,7 @@ func (c *conversation) open(ctx context.Context) (closeModels func(), err error)
 		return nil, err
 	}
 	fmt.Fprintln(c.stderr, c.sayf("no server at %s: loading the models here", "%s 没有服务在运行：在本进程中加载模型", server))
+	cfg.Ledger.Store = config.Off // it is of what is asked of a server, which may run with the same folder
 	ground := newGround(home, slog.New(slog.DiscardHandler))
 	h, err := ground.build(ctx, cfg, true)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -142,7 +141,13 @@ func (p *program) examine(ctx context.Context) []finding {
 	if status, detail := p.checkFilter(cfg); detail != "" {
 		findings = append(findings, finding{"filter", status, detail})
 	}
-	detail, inUse, err := p.checkListen(ctx, cfg.Listen)
+	if cfg.Sessions.Store != config.Off {
+		detail, err := p.checkSessions(ctx, cfg)
+		note("sessions", err, "%s", detail)
+	}
+	findings = append(findings, p.checkAccess(ctx, cfg)...)
+	findings = append(findings, p.checkTLS(ctx, cfg)...)
+	detail, inUse, err := p.checkListen(ctx, cfg)
 	note("listen", err, "%s", detail)
 	if works && !strings.Contains(devices, cudaDevice) {
 		seen.cuda = false // the models will be on the CPU
@@ -239,7 +244,8 @@ func (p *program) checkEngine(ctx context.Context, worker, library string, o loa
 
 // checkListen says whether the address is free, or whether a server answers
 // there.
-func (p *program) checkListen(ctx context.Context, addr string) (detail string, inUse bool, err error) {
+func (p *program) checkListen(ctx context.Context, cfg *config.Config) (detail string, inUse bool, err error) {
+	addr := cfg.Listen
 	listener, err := net.Listen("tcp", addr)
 	if err == nil {
 		listener.Close()
@@ -250,11 +256,7 @@ func (p *program) checkListen(ctx context.Context, addr string) (detail string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
-	if err != nil {
-		return "", false, err
-	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := askReady(ctx, cfg)
 	if err != nil {
 		return "", false, fmt.Errorf(p.say("%s is in use by another program, which does not speak HTTP: stop it or choose another address", "%s 被另一个不使用 HTTP 的程序占用：请停掉它或换一个地址"), addr)
 	}

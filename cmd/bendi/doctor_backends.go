@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -27,18 +28,32 @@ func (p *program) checkBackends(ctx context.Context, cfg *config.Config) []findi
 	var findings []finding
 	for _, name := range slices.Sorted(maps.Keys(cfg.Backends)) {
 		ctx, cancel := context.WithTimeout(ctx, checkTime)
-		status, detail := p.checkBackend(ctx, name, cfg.Backends[name])
+		var via http.RoundTripper
+		if b := cfg.Backends[name]; b.Link != "" {
+			e, f := p.checkLink(ctx, b.Link, cfg.Relays[b.Link])
+			findings = append(findings, f)
+			if f.Status != "ok" {
+				if e != nil {
+					e.Close()
+				}
+				cancel()
+				continue
+			}
+			defer e.Close()
+			via = e
+		}
+		status, detail := p.checkBackend(ctx, name, cfg.Backends[name], via)
 		cancel()
 		findings = append(findings, finding{"backend", status, detail})
 	}
 	return findings
 }
 
-func (p *program) checkBackend(ctx context.Context, name string, b config.Backend) (status, detail string) {
+func (p *program) checkBackend(ctx context.Context, name string, b config.Backend, via http.RoundTripper) (status, detail string) {
 	if b.Starts() {
 		return p.checkProcess(name, b)
 	}
-	there, err := names(ctx, name, b)
+	there, err := names(ctx, name, b, via)
 	if e, ok := errors.AsType[*chat.Error](err); ok && e.Code == router.CodeBackendAuth {
 		return "fail", p.sayf("%s: it is there and refuses the key: put a valid one where backends.%s.key or key_file says", "%s：可以连接，但密钥被拒绝：请在 backends.%s.key 或 key_file 指定处放入有效的密钥", name, name)
 	} else if ok && e.Kind == chat.NotFound {
@@ -103,9 +118,9 @@ func isPublic(addr netip.Addr) bool {
 }
 
 // names asks a backend for the names of its models.
-func names(ctx context.Context, name string, b config.Backend) ([]string, error) {
+func names(ctx context.Context, name string, b config.Backend, via http.RoundTripper) ([]string, error) {
 	if b.Kind != "ollama" {
-		m, err := remoteOf(name, b)
+		m, err := remoteOf(name, b, via)
 		if err != nil {
 			return nil, err
 		}

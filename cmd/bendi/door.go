@@ -17,7 +17,7 @@ import (
 
 // admit lets those in who have a key or a token.
 func (h *house) admit(context.Context) error {
-	h.door = &access.Door{Keys: new(access.Keys), Closed: !access.IsLoopback(h.cfg.Listen)}
+	h.door = &access.Door{Keys: new(access.Keys), Closed: !isPrivate(h.cfg)}
 	for _, k := range h.cfg.Access.Keys {
 		if err := h.door.Keys.Add(k.Identity(), k.Key.Reveal()); err != nil {
 			return usage(err)
@@ -32,6 +32,9 @@ func (h *house) admit(context.Context) error {
 	}
 	h.door.Store = h.ground.keys
 	h.door.Store.Cut(h.cfg.Access.OnRevoke == "cut")
+	if !h.first && h.door.Closed && h.door.Keys.Len() == 0 && len(h.cfg.Access.JWT) == 0 && !h.door.Store.Any() {
+		h.log.Warn("access: nobody has a key any more, and other machines can reach the server: make one with bendi key create")
+	}
 	var err error
 	if h.issuers, err = issuers(h.cfg); err != nil || len(h.issuers) == 0 {
 		return err
@@ -160,14 +163,15 @@ func (p *program) accessText(d *access.Door) string {
 			active++
 		}
 	}
-	text := p.sayf("with one of %d API keys", "需要 API 密钥（共 %d 个）", active)
-	if d.Tokens != nil {
-		text += p.say(", or a token", "，或令牌")
+	switch {
+	case active == 0 && d.Tokens == nil:
+		return p.say("nobody, for no API key opens anything: make one with `bendi key create NAME`", "没有可用的 API 密钥，任何请求都会被拒绝：请用 `bendi key create 名称` 创建")
+	case active == 0:
+		return p.say("with a token", "需要令牌")
+	case d.Tokens != nil:
+		return p.sayf("with one of %d API keys, or a token", "需要 API 密钥（共 %d 个）或令牌", active)
 	}
-	if active == 0 && d.Tokens == nil {
-		text = p.say("nobody, for no API key opens anything: make one with `bendi key create NAME`", "没有可用的 API 密钥，任何请求都会被拒绝：请用 `bendi key create 名称` 创建")
-	}
-	return text
+	return p.sayf("with one of %d API keys", "需要 API 密钥（共 %d 个）", active)
 }
 
 // Paths of what the operator may do about keys.

@@ -55,6 +55,13 @@ func (e *estate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.served.ServeHTTP(w, r)
 }
 
+// serveOperator has the house in force answer what the operator asks.
+func (e *estate) serveOperator(w http.ResponseWriter, r *http.Request) {
+	h := e.enter()
+	defer e.leave(h)
+	h.office.ServeHTTP(w, r)
+}
+
 func (e *estate) enter() *house {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -2,10 +2,15 @@ package main
 
 import (
 	"log/slog"
+	"sync/atomic"
 
 	"bendi/access"
+	"bendi/config"
 	"bendi/experiment"
 	"bendi/filter"
+	"bendi/internal/certs"
+	"bendi/internal/crowd"
+	"bendi/link"
 	"bendi/metrics"
 	"bendi/models"
 	"bendi/models/fit"
@@ -26,11 +31,16 @@ type ground struct {
 	measured *metrics.Gateway
 	findings *findings
 	lab      *experiment.Lab
+	auditor  *auditor      // of all requests; nil until the first house, or where there is to be none
 	memory   *memory       // of conversations; nil until the first house, or where there is to be none
 	keys     *access.Store // made while the server runs; nil until the first house
 	counts   counts        // of what is asked
 	tokens   verifier
 	secret   []byte // of the hashes in findings
+
+	keeper        *certs.Keeper // of the certificate
+	crowd         *crowd.Crowd  // of connections
+	refusedReload atomic.Bool   // what the files say is not in force
 }
 
 // newGround returns what the houses of a program stand on.
@@ -38,12 +48,18 @@ func newGround(home models.Home, log *slog.Logger) *ground {
 	g := &ground{home: home, log: log, gate: newGate(), secret: filterSecret()}
 	g.rooms = newResidence(fit.Look, log)
 	g.crew = newCrew()
+	g.keeper = certs.NewKeeper(log, nil)
 	g.measured = metrics.NewGateway(version(), nil)
+	g.crowd = crowd.New(log, g.measured.Front.Refused)
+	g.measured.Front.Read(g.crowd.Count)
+	g.measured.Front.ReadTLS(g.keeper.Ends)
 	g.findings = newFindings(log, g.measured.Filter)
-	g.lab = experiment.New(experiment.Options{Log: log, Observer: g.measured.Experiments})
+	g.lab = experiment.New(experiment.Options{Log: log, Observer: g.measured.Experiments, Copied: g.copied})
 	g.measured.Experiments.Read(g.lab.Experiments)
 	g.about = newRelations(g.secret, func(backend string) func(filter.Finding) { return g.findings.observe("backend " + backend) })
 	g.about.start = g.startProcess
+	g.measured.Links.Read(g.about.linkStates)
+	g.about.link = func(name string, r config.Relays) (*link.Edge, error) { return edgeOf(name, r, log) }
 	return g
 }
 
@@ -58,5 +74,10 @@ func (g *ground) close() {
 	}
 	if err := g.lab.Close(); err != nil {
 		g.log.Error("experiment: closing the files", "err", err)
+	}
+	if g.auditor != nil {
+		if err := g.auditor.Close(); err != nil {
+			g.log.Error("ledger: closing the files", "err", err)
+		}
 	}
 }

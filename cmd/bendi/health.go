@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"bendi/config"
 )
 
 func (p *program) healthCommand() *cobra.Command {
@@ -60,4 +63,20 @@ func (p *program) health(ctx context.Context, server string) error {
 	}
 	fmt.Fprintln(p.stdout, text)
 	return nil
+}
+
+// askReady asks the server of a configuration whether it is ready, by its
+// address. It is not asked to prove who it is: nothing is sent that is secret,
+// and its certificate has no name for an address.
+func askReady(ctx context.Context, cfg *config.Config) (*http.Response, error) {
+	scheme := "http://"
+	if cfg.Server.TLS.On() {
+		scheme = "https://"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+reachable(cfg.Listen)+"/readyz", nil)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	return client.Do(req)
 }

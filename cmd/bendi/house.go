@@ -20,6 +20,7 @@ import (
 	"bendi/experiment"
 	"bendi/filter"
 	"bendi/inference/llamacpp"
+	"bendi/internal/certs"
 	"bendi/metrics"
 	"bendi/models"
 	"bendi/models/fit"
@@ -52,6 +53,9 @@ type house struct {
 
 	routes []openaicompat.Route
 	served http.Handler
+	office http.Handler // what the operator asks, where that has an address of its own; else nil
+
+	identity *certs.Identity // shown to clients; nil: there is no TLS
 
 	backs []func() // give back the workers
 }
@@ -61,7 +65,7 @@ type house struct {
 // or damaged, there is too little memory. Nothing is left of a house then.
 func (g *ground) build(ctx context.Context, cfg *config.Config, first bool) (*house, error) {
 	h := &house{ground: g, cfg: cfg, first: first, fits: make(map[string]fit.Estimate), workers: make(map[string]*llamacpp.Worker)}
-	steps := []func(context.Context) error{h.inspect, h.furnish, h.admit, h.count, h.remind, h.measure, h.hire, h.meet, h.raise}
+	steps := []func(context.Context) error{h.inspect, h.secure, h.furnish, h.admit, h.count, h.account, h.remind, h.measure, h.hire, h.meet, h.raise}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			h.close()
@@ -212,7 +216,7 @@ func (h *house) open(actions ...openaicompat.Action) {
 		Routes:       h.routes,
 		Keys:         h.door,
 		Limits:       limits{h.limiter, h.measured.Limits},
-		Actions:      slices.Concat(h.actions(), h.experimentActions(), h.sessionActions(), h.keyActions(), actions),
+		Actions:      slices.Concat(h.actions(), h.experimentActions(), h.sessionActions(), h.keyActions(), h.usageActions(), h.linkActions(), actions),
 		Feedback:     taker{h.lab},
 		Ready:        h.ready,
 		States:       h.states,
@@ -220,11 +224,19 @@ func (h *house) open(actions ...openaicompat.Action) {
 		KeepAlive:    time.Duration(h.cfg.Server.KeepAlive),
 		MaxBody:      int64(h.cfg.Server.MaxBody),
 		AllowOrigins: h.cfg.Server.AllowOrigins,
-		Observer:     h.measured,
+		Observer:     witness{h.measured, h},
 		Pages:        map[string]http.Handler{"/metrics": h.measured.Handler()},
 	}
 	if h.ground.memory != nil {
 		opts.Sessions = sessions{h.ground.memory}
+		opts.Turns = sessions{h.ground.memory}
+	}
+	opts.Hosts, opts.Notes = h.hosts(), h.notes
+	if h.cfg.Server.AdminListen != "" {
+		office := opts
+		office.Routes, office.Feedback, office.Sessions, office.Limits = nil, nil, nil, nil
+		h.office = openaicompat.New(office)
+		opts.Actions, opts.Pages = nil, nil
 	}
 	h.served = openaicompat.New(opts)
 }
@@ -300,6 +312,8 @@ func (h *house) watch(ctx context.Context) {
 // plans of the experiments.
 func (h *house) prevail() {
 	h.limit()
+	h.bound()
+	h.showIdentity()
 	workers := make(map[string]metrics.Worker)
 	for id, w := range h.workers {
 		w.SetReadyWait(time.Duration(h.cfg.Engine.LoadWait))

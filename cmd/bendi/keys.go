@@ -233,7 +233,7 @@ func (k *keyring) rotate() *cobra.Command {
 			}
 			text := k.sayf("key %s: the line above is its new secret, shown this once; the old one opens nothing any more", "密钥 %s：上一行是新的密钥内容，只显示这一次；旧内容立即失效", made.Key.Name)
 			if longer > 0 {
-				text = k.sayf("key %s: the line above is its new secret, shown this once; the old one is taken for %v more", "密钥 %s：上一行是新的密钥内容，只显示这一次；旧内容在 %v 后失效", made.Key.Name, longer)
+				text = k.sayf("key %s: the line above is its new secret, shown this once; the old one is taken for %v more", "密钥 %s：上一行是新的密钥内容，只显示这一次；旧内容在 %v 后失效", made.Key.Name, config.Duration(longer))
 			}
 			return k.show(made, text)
 		},

@@ -103,7 +103,7 @@ func (p *program) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVarP(&p.configFile, "config", "c", "", p.say("configuration file (default: ./bendi.yaml, ..., else the built-in one)", "配置文件(默认：./bendi.yaml 等，否则用内置配置)"))
 	flags.StringVar(&p.language, "lang", "", p.say("language of messages: en or zh (default: from BENDI_LANG, LC_ALL or LANG)", "消息语言：en 或 zh(默认取自 BENDI_LANG、LC_ALL 或 LANG)"))
-	root.AddCommand(p.serveCommand(), p.chatCommand(), p.modelsCommand(), p.adaptersCommand(), p.abCommand(), p.sessionsCommand(), p.keyCommand(), p.tokenCommand(), p.configCommand(), p.doctorCommand(), p.reloadCommand(), p.healthCommand(), p.explainCommand(), p.filterCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.chatCommand(), p.modelsCommand(), p.adaptersCommand(), p.abCommand(), p.sessionsCommand(), p.auditCommand(), p.usageCommand(), p.relayCommand(), p.linkCommand(), p.keyCommand(), p.tokenCommand(), p.configCommand(), p.doctorCommand(), p.reloadCommand(), p.healthCommand(), p.tlsCommand(), p.explainCommand(), p.filterCommand(), p.versionCommand())
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.language != "" && p.language != "en" && p.language != "zh" {
 			return usage(fmt.Errorf("--lang is en or zh, not %q", p.language))

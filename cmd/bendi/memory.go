@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"bendi/conversation/redis"
 	"bendi/conversation/sqlite"
 	"bendi/openaicompat"
+	"bendi/openaicompat/responses"
 	"bendi/openaicompat/wire"
 	"bendi/router"
 )
@@ -63,17 +65,23 @@ func (h *house) remind(context.Context) error {
 	if o.Store, o.Limit, err = openStore(h.cfg); err != nil {
 		return err
 	}
+	if c, ok := o.Store.(interface{ Count() int }); ok {
+		h.measured.Sessions.Read(c.Count)
+	}
 	h.ground.memory = &memory{memories.New(o), writer, s.PerUser}
 	return nil
 }
 
 // openStore opens what sessions are kept in, and returns how long requests wait
-// for it at the most.
+// for it at the most; 0: as the policy has it.
 func openStore(cfg *config.Config) (memories.Store, time.Duration, error) {
 	if cfg.Sessions.Store == "redis" {
 		o, err := redisOptions(cfg.Stores.Redis)
 		if err != nil {
 			return nil, 0, err
+		}
+		if cfg.Sessions.WhenDown == "fail" {
+			o.Timeout = max(o.Timeout, patience)
 		}
 		return redis.Open(o), o.Timeout, nil
 	}
@@ -89,7 +97,43 @@ func openStore(cfg *config.Config) (memories.Store, time.Duration, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, err
 	}
-	return s, 2 * time.Second, nil
+	return s, 0, nil
+}
+
+// patience is the least that a request waits for Redis which fails without it.
+const patience = 2 * time.Second
+
+// checkSessions says where sessions are kept, and whether that can be reached.
+func (p *program) checkSessions(ctx context.Context, cfg *config.Config) (string, error) {
+	if cfg.Sessions.Store == "redis" {
+		o, err := redisOptions(cfg.Stores.Redis)
+		if err != nil {
+			return "", err
+		}
+		o.Timeout = max(o.Timeout, patience)
+		s := redis.Open(o)
+		defer s.Close()
+		ctx, cancel := context.WithTimeout(ctx, 2*patience)
+		defer cancel()
+		if err := s.Ping(ctx); err != nil {
+			return "", fmt.Errorf("%s: %w", p.sayf("Redis at %s cannot be reached; sessions are not remembered until it is", "无法连接 Redis（%s），恢复之前不记忆会话", strings.Join(cfg.Stores.Redis.Addresses, ", ")), err)
+		}
+		return p.sayf("Redis answers at %s", "Redis 正常：%s", strings.Join(cfg.Stores.Redis.Addresses, ", ")), nil
+	}
+	s := &lazyStore{cfg: cfg}
+	path, err := s.path(false)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return p.sayf("%s is made with the first session", "%s 将在首个会话出现时创建", path), nil
+	}
+	f, err := s.store()
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	return p.sayf("%s has %d sessions", "%s 中有 %d 个会话", path, f.Count()), nil
 }
 
 // redisOptions says where Redis is.
@@ -111,6 +155,13 @@ func redisOptions(r config.RedisStore) (redis.Options, error) {
 				return o, fmt.Errorf("stores.redis.ca_file: %s has no certificate in PEM", r.CAFile)
 			}
 		}
+		if r.CertFile != "" {
+			pair, err := tls.LoadX509KeyPair(string(r.CertFile), string(r.KeyFile))
+			if err != nil {
+				return o, fmt.Errorf("stores.redis.cert_file: %w", err)
+			}
+			o.TLS.Certificates = []tls.Certificate{pair}
+		}
 	}
 	redis.Quiet()
 	return o, nil
@@ -119,6 +170,8 @@ func redisOptions(r config.RedisStore) (redis.Options, error) {
 // A lazyStore makes its file when there is something to keep.
 type lazyStore struct {
 	cfg *config.Config
+
+	opening sync.WaitGroup
 
 	mu   sync.Mutex
 	file *sqlite.Store
@@ -162,6 +215,9 @@ func (s *lazyStore) Load(ctx context.Context, key memories.Key, ttl time.Duratio
 	if f := s.there(); f != nil {
 		return f.Load(ctx, key, ttl)
 	}
+	if ttl > 0 { // of a turn, which is to be stored: the file is made while it is answered
+		s.opening.Go(func() { s.store() })
+	}
 	return memories.Value{}, memories.ErrNotFound
 }
 
@@ -201,7 +257,31 @@ func (s *lazyStore) All(ctx context.Context) iter.Seq2[memories.Key, error] {
 	return func(func(memories.Key, error) bool) {}
 }
 
+func (s *lazyStore) Erase(ctx context.Context) error {
+	if f := s.there(); f != nil {
+		return f.Erase(ctx)
+	}
+	return nil
+}
+
+// Verify reads the whole file and says what is wrong with it.
+func (s *lazyStore) Verify(ctx context.Context) error {
+	if f := s.there(); f != nil {
+		return f.Verify(ctx)
+	}
+	return nil
+}
+
+// Count returns how many sessions the file has.
+func (s *lazyStore) Count() int {
+	if f := s.there(); f != nil {
+		return f.Count()
+	}
+	return 0
+}
+
 func (s *lazyStore) Close() error {
+	s.opening.Wait()
 	if f := s.there(); f != nil {
 		return f.Close()
 	}
@@ -239,7 +319,7 @@ func (h *house) remember(r config.Route, route tower, between func(tower) tower)
 	if h.ground.memory == nil || r.Session == config.Off {
 		return between(route)
 	}
-	return h.ground.memory.Remember(route, memories.Policy{By: memories.By(r.Session)}, func(m chat.Model) chat.Model { return between(m.(tower)) })
+	return h.ground.memory.Remember(route, memories.Policy{By: memories.By(r.Session), Trim: memories.Trim(r.Trim)}, func(m chat.Model) chat.Model { return between(m.(tower)) })
 }
 
 // sessions are what clients may do about their sessions.
@@ -261,11 +341,16 @@ func (s sessions) List(ctx context.Context, o openaicompat.Owner, after string, 
 	return list, next, err
 }
 
-func (s sessions) Get(ctx context.Context, o openaicompat.Owner, id string) (wire.SessionInfo, []wire.SessionTurn, []chat.Message, error) {
+func (s sessions) session(ctx context.Context, o openaicompat.Owner, id string) (*memories.Session, error) {
 	session, err := s.Memory.Session(ctx, memories.Key{Owner: s.owner(o), ID: id})
 	if errors.Is(err, memories.ErrNotFound) {
-		err = openaicompat.NoSession()
+		return nil, openaicompat.NoSession()
 	}
+	return session, err
+}
+
+func (s sessions) Get(ctx context.Context, o openaicompat.Owner, id string) (wire.SessionInfo, []wire.SessionTurn, []chat.Message, error) {
+	session, err := s.session(ctx, o, id)
 	if err != nil {
 		return wire.SessionInfo{}, nil, nil, err
 	}
@@ -282,6 +367,41 @@ func (s sessions) Get(ctx context.Context, o openaicompat.Owner, id string) (wir
 
 func (s sessions) Delete(ctx context.Context, o openaicompat.Owner, id string) (bool, error) {
 	return s.Memory.Delete(ctx, memories.Key{Owner: s.owner(o), ID: id})
+}
+
+func (s sessions) Turn(ctx context.Context, o openaicompat.Owner, id, turn string) (*responses.Turn, error) {
+	session, err := s.session(ctx, o, id)
+	if err != nil {
+		return nil, err
+	}
+	t, ok := session.Turn(turn)
+	if !ok {
+		return nil, openaicompat.NoSession()
+	}
+	return new(turnOf(t)), nil
+}
+
+func (s sessions) Path(ctx context.Context, o openaicompat.Owner, id string) ([]responses.Turn, time.Time, error) {
+	session, err := s.session(ctx, o, id)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	var turns []responses.Turn
+	for _, t := range session.Path() {
+		turns = append(turns, turnOf(&t))
+	}
+	return turns, session.Created, nil
+}
+
+func turnOf(t *memories.Turn) responses.Turn {
+	return responses.Turn{
+		ID: t.ID, Parent: t.Parent, Time: t.Time, Input: t.Input, Output: t.Output, Model: t.Model, Finish: t.Finish, Interrupted: t.Interrupted,
+		Usage: t.Usage, AIGC: t.AIGC, Classes: t.Classes, Inside: t.Inside, Note: t.Note,
+	}
+}
+
+func (s sessions) Forget(ctx context.Context, o openaicompat.Owner, id, turn string) (bool, error) {
+	return s.Memory.Forget(ctx, memories.Key{Owner: s.owner(o), ID: id}, turn)
 }
 
 func (s sessions) DeleteAll(ctx context.Context, o openaicompat.Owner) (int, error) {

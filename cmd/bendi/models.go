@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -35,7 +34,7 @@ func (p *program) modelsCommand() *cobra.Command {
 				return err
 			}
 			seen, _ := look(cmd.Context(), cfg, home) // without libraries there is no GPU to use
-			return p.listModels(cfg, seen, running(cmd.Context(), cfg.Listen), output)
+			return p.listModels(cfg, seen, running(cmd.Context(), cfg), output)
 		},
 	}
 	outputFlag(listCommand, p, &output)
@@ -90,14 +89,10 @@ func (l listing) memory() string {
 
 // running returns the states of the models of the server that listens at an
 // address, or nothing.
-func running(ctx context.Context, addr string) map[string]string {
+func running(ctx context.Context, cfg *config.Config) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, reachable(addr)+"/readyz", nil)
-	if err != nil {
-		return nil
-	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := askReady(ctx, cfg)
 	if err != nil {
 		return nil
 	}

@@ -67,7 +67,7 @@ func clientAt(at process.Place, name string, b config.Backend) (process.Client, 
 	if b.Kind == "ollama" {
 		return ollamaClient(name, b)
 	}
-	return remoteOf(name, b)
+	return remoteOf(name, b, nil)
 }
 
 // tenantOf returns the place of a backend among what shares the memory; nil where

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"net/http"
 	"reflect"
 
 	"bendi/config"
 	"bendi/filter"
 	"bendi/inference/llamacpp"
+	"bendi/link"
 	"bendi/router"
 )
 
 // Relations are what lasts of one [neighbourhood] in the next: the connections
 // to backends that are described alike, and what has been learnt about them.
 type relations struct {
-	secret   []byte                                               // of tokens that stand for masked data
-	observe  func(backend string) func(f filter.Finding)          // nil: nobody is told what is masked
-	start    func(name string, b config.Backend) (*server, error) // nil: nothing is started here
+	secret   []byte                                                 // of tokens that stand for masked data
+	observe  func(backend string) func(f filter.Finding)            // nil: nobody is told what is masked
+	start    func(name string, b config.Backend) (*server, error)   // nil: nothing is started here
+	link     func(name string, r config.Relays) (*link.Edge, error) // nil: nothing is connected
+	edges    stock[way, *link.Edge]
 	servers  stock[address, *server]
 	backends stock[acquaintance, *router.Backend]
 	budget   router.Budget
@@ -25,6 +29,25 @@ type address struct {
 	name    string
 	backend config.Backend // without what the router alone goes by
 	ca      stamp
+	way     way // that it is asked over
+}
+
+// A way describes relays, and the files that they go by.
+type way struct {
+	name   string
+	relays config.Relays
+	files  [5]stamp
+}
+
+func wayOf(name string, relays map[string]config.Relays) way {
+	r := relays[name]
+	w := way{name: name, relays: r}
+	for i, file := range []config.Path{r.KeyFile, r.TokenFile, r.CertFile, r.CertKeyFile, r.CAFile} {
+		if file != "" && i != 1 { // a token is read for each link
+			w.files[i] = stampOf(string(file))
+		}
+	}
+	return w
 }
 
 // An acquaintance describes what is known about a target.
@@ -38,6 +61,7 @@ type acquaintance struct {
 func newRelations(secret []byte, observe func(backend string) func(filter.Finding)) *relations {
 	return &relations{
 		secret: secret, observe: observe,
+		edges: stock[way, *link.Edge]{alike: func(a, b way) bool { return reflect.DeepEqual(a, b) }, end: func(e *link.Edge) { e.Close() }},
 		servers: stock[address, *server]{
 			alike: func(a, b address) bool { return reflect.DeepEqual(a, b) },
 			end: func(s *server) {
@@ -53,8 +77,11 @@ func newRelations(secret []byte, observe func(backend string) func(filter.Findin
 }
 
 // server returns the client of a backend, and how to give it back.
-func (r *relations) server(name string, b config.Backend) (*server, func(), error) {
+func (r *relations) server(name string, b config.Backend, relays map[string]config.Relays) (*server, func(), error) {
 	a := address{name: name, backend: b}
+	if b.Link != "" {
+		a.way = wayOf(b.Link, relays)
+	}
 	if b.CAFile != "" {
 		a.ca = stampOf(string(b.CAFile))
 	}
@@ -69,7 +96,14 @@ func (r *relations) server(name string, b config.Backend) (*server, func(), erro
 		case b.Starts():
 			return &server{model: standIn{}}, nil
 		}
-		s, err := serverOf(name, b)
+		via, back, err := r.via(a.way)
+		if err != nil {
+			return nil, err
+		}
+		s, err := serverOf(name, b, via)
+		if s.close = closers(s.close, back); err != nil {
+			back()
+		}
 		if err == nil && b.Outside() {
 			o := concealOf(b, r.secret)
 			if r.observe != nil {
@@ -79,6 +113,29 @@ func (r *relations) server(name string, b config.Backend) (*server, func(), erro
 		}
 		return &s, err
 	})
+}
+
+// via returns what makes requests over relays, and how to give it back; nil
+// where there are none.
+func (r *relations) via(w way) (http.RoundTripper, func(), error) {
+	if w.name == "" || r.link == nil {
+		return nil, func() {}, nil
+	}
+	e, back, err := r.edges.take(w, func() (*link.Edge, error) { return r.link(w.name, w.relays) })
+	if err != nil {
+		return nil, nil, err
+	}
+	return e, back, nil
+}
+
+// closers returns a function that calls first, unless it is nil, and then.
+func closers(first, then func()) func() {
+	return func() {
+		if first != nil {
+			first()
+		}
+		then()
+	}
 }
 
 // backend returns what is known about a target that is described alike, and how

@@ -31,6 +31,7 @@ func (e *estate) reload(ctx context.Context) (*report, error) {
 		return nil, context.Cause(ctx) // nobody wants it any more
 	}
 	e.measured.Config.Reloaded(time.Now(), err == nil)
+	e.refusedReload.Store(err != nil)
 	if err != nil {
 		if exit, ok := errors.AsType[exitError](err); ok {
 			e.log.Error(notTaken, "err", exit.err)
@@ -99,6 +100,17 @@ func keep(next, now *config.Config) []string {
 	}
 	if !reflect.DeepEqual(next.Stores, now.Stores) {
 		kept, next.Stores = append(kept, "stores"), now.Stores
+	}
+	prices := next.Ledger.Prices // they alone may change
+	if next.Ledger.Prices = now.Ledger.Prices; !reflect.DeepEqual(next.Ledger, now.Ledger) {
+		kept, next.Ledger = append(kept, "ledger"), now.Ledger
+	}
+	next.Ledger.Prices = prices
+	if next.Server.AdminListen != now.Server.AdminListen {
+		kept, next.Server.AdminListen = append(kept, "server.admin_listen"), now.Server.AdminListen
+	}
+	if next.Server.TLS.On() != now.Server.TLS.On() {
+		kept, next.Server.TLS = append(kept, "server.tls"), now.Server.TLS
 	}
 	if next.Log.Format != now.Log.Format {
 		kept, next.Log.Format = append(kept, "log.format"), now.Log.Format

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
+	"maps"
 	"os"
 	"os/signal"
 	"sync"
@@ -20,7 +18,7 @@ import (
 )
 
 func (p *program) serveCommand() *cobra.Command {
-	var listen string
+	var listen, certFile, keyFile string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: p.say("Serve the configured models", "提供已配置的模型"),
@@ -28,20 +26,21 @@ func (p *program) serveCommand() *cobra.Command {
 			"Serve the configured models. Without a configuration the bundled demo model is served on 127.0.0.1:8080.",
 			"提供已配置的模型。没有配置时，在 127.0.0.1:8080 上提供自带的演示模型。"),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), listen) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.serve(cmd.Context(), map[string]string{"listen": listen, "server.tls.cert_file": certFile, "server.tls.key_file": keyFile})
+		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", p.say("address to listen on, HOST:PORT", "监听地址，格式为 主机:端口"))
+	cmd.Flags().StringVar(&certFile, "tls-cert", "", p.say("certificate to serve with, FILE (PEM, with its intermediates)", "TLS 证书文件(PEM，含中间证书)"))
+	cmd.Flags().StringVar(&keyFile, "tls-key", "", p.say("its private key, FILE (PEM, mode 0600)", "证书的私钥文件(PEM，权限 0600)"))
 	return cmd
 }
 
 // serve runs the gateway until a signal ends it.
-func (p *program) serve(ctx context.Context, listen string) error {
+func (p *program) serve(ctx context.Context, flags map[string]string) error {
 	begin := time.Now()
 	paceCollector()
-	flags := make(map[string]string)
-	if listen != "" {
-		flags["listen"] = listen
-	}
+	maps.DeleteFunc(flags, func(_, value string) bool { return value == "" })
 	src, home, err := p.source(flags)
 	if err != nil {
 		return err
@@ -54,14 +53,11 @@ func (p *program) serve(ctx context.Context, listen string) error {
 	level.Set(cfg.Log.Level.Level())
 	log := newLog(cfg.Log.Format, level, p.stderr)
 	mute(log)
-	listener, err := net.Listen("tcp", cfg.Listen)
+	in, err := openFront(cfg, log)
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("%s is in use, perhaps by another bendi: stop it, or choose another address with --listen", cfg.Listen)
-		}
-		return fmt.Errorf("listening: %w", err)
+		return err
 	}
-	defer listener.Close()
+	defer in.close()
 	ask := make(chan os.Signal, 1)
 	signal.Notify(ask, syscall.SIGHUP)
 	defer signal.Stop(ask)
@@ -74,18 +70,11 @@ func (p *program) serve(ctx context.Context, listen string) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	watched.Go(func() { e.watch(watching, ask) })
 	watched.Go(func() { e.watchKeys(watching) })
+	watched.Go(func() { e.keeper.Watch(watching) })
 	defer watched.Wait()
 	defer stopWatching()
 
-	server := &http.Server{
-		Handler:           e,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	defer server.Close()
+	in.serve(e)
 
 	p.printHeader(origins)
 	if err := p.firstKey(e.current()); err != nil {
@@ -99,20 +88,20 @@ func (p *program) serve(ctx context.Context, listen string) error {
 	for {
 		select {
 		case err := <-started:
-			p.printHouse(first, listener.Addr().String(), time.Since(begin), err)
+			p.printHouse(first, in, time.Since(begin), err)
 			started = nil
-		case err := <-served:
+		case err := <-in.ended:
 			return fmt.Errorf("serving: %w", err)
 		case sig := <-p.signals:
 			stopWatching()
-			return p.shutDown(server, e.gate, time.Duration(e.current().cfg.Server.Drain), sig)
+			return p.shutDown(in, e.gate, time.Duration(e.current().cfg.Server.Drain), sig)
 		}
 	}
 }
 
 // shutDown lets running answers finish until the time is up or a second signal
 // comes.
-func (p *program) shutDown(server *http.Server, g *gate, limit time.Duration, sig os.Signal) error {
+func (p *program) shutDown(in *front, g *gate, limit time.Duration, sig os.Signal) error {
 	if n := g.count(); n > 0 {
 		fmt.Fprintln(p.stderr, p.sayf(
 			"%v: waiting up to %v for %d running answers; once more ends them now",
@@ -133,7 +122,7 @@ func (p *program) shutDown(server *http.Server, g *gate, limit time.Duration, si
 	// What is left is to write the last bytes of each response.
 	last, done := context.WithTimeout(context.Background(), time.Second)
 	defer done()
-	server.Shutdown(last)
+	in.Shutdown(last)
 	if cut > 0 {
 		fmt.Fprintln(p.stderr, p.sayf("%d answers were cut short with an error event", "%d 个回答被中断，并收到了错误事件", cut))
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	sessionsPath = "/v1/sessions"
 	resealPath   = "/admin/sessions/reseal"
+	verifyPath   = "/admin/sessions/verify"
 )
 
 // A sessionsOf says whose sessions a command is about.
@@ -57,7 +58,7 @@ func (p *program) sessionsCommand() *cobra.Command {
 	f.StringVar(&of.server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
 	f.StringVar(&of.key, "key", "", p.say("whose sessions, by the name of the key", "密钥名称，指定其会话"))
 	f.StringVar(&of.user, "user", "", p.say("of which user of the key, where users have sessions of their own", "密钥下的用户（按用户隔离会话时）"))
-	cmd.AddCommand(p.sessionsListCommand(&of), p.sessionsShowCommand(&of), p.sessionsExportCommand(&of), p.sessionsDeleteCommand(&of), p.sessionsResealCommand(&of))
+	cmd.AddCommand(p.sessionsListCommand(&of), p.sessionsShowCommand(&of), p.sessionsExportCommand(&of), p.sessionsDeleteCommand(&of), p.sessionsResealCommand(&of), p.sessionsVerifyCommand(&of))
 	return cmd
 }
 
@@ -236,6 +237,28 @@ func (p *program) sessionsResealCommand(of *sessionsOf) *cobra.Command {
 	}
 }
 
+func (p *program) sessionsVerifyCommand(of *sessionsOf) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: p.say("Read every session of every key, and say whether the store is whole", "读取全部密钥的全部会话，检查存储是否完好"),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer struct {
+				Verified int
+				Fault    string
+			}
+			if err := p.admin(cmd.Context(), of.server, http.MethodPost, verifyPath, struct{}{}, &answer); err != nil {
+				return err
+			}
+			if answer.Fault != "" {
+				return exitError{code: exitProblems, err: errors.New(answer.Fault)}
+			}
+			fmt.Fprintln(p.stdout, p.sayf("%d sessions were read, all are whole", "已读取 %d 个会话，全部完好", answer.Verified))
+			return nil
+		},
+	}
+}
+
 // sessionActions are what the operator may have done about sessions.
 func (h *house) sessionActions() []openaicompat.Action {
 	if h.ground.memory == nil {
@@ -244,5 +267,12 @@ func (h *house) sessionActions() []openaicompat.Action {
 	return []openaicompat.Action{{Method: http.MethodPost, Path: resealPath, Do: func(ctx context.Context, _ []byte) (any, error) {
 		resealed, all, err := h.ground.memory.Reseal(ctx)
 		return map[string]int{"resealed": resealed, "all": all}, err
+	}}, {Method: http.MethodPost, Path: verifyPath, Do: func(ctx context.Context, _ []byte) (any, error) {
+		n, err := h.ground.memory.Verify(ctx)
+		answer := map[string]any{"verified": n}
+		if err != nil {
+			answer["fault"] = err.Error()
+		}
+		return answer, nil
 	}}}
 }

@@ -45,10 +45,21 @@ func (s *source) read() (*config.Config, *config.Origins, error) {
 			o.Reading(string(file))
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Relays)) {
+		r := cfg.Relays[name]
+		for _, file := range []config.Path{r.KeyFile, r.CertFile, r.CertKeyFile, r.CAFile} {
+			if file != "" {
+				o.Reading(string(file))
+			}
+		}
+	}
 	for _, j := range cfg.Access.JWT {
 		if j.PublicKeyFile != "" {
 			o.Reading(string(j.PublicKeyFile))
 		}
+	}
+	for _, file := range tlsFiles(cfg.Server.TLS) {
+		o.Reading(file)
 	}
 	return cfg, origins, nil
 }

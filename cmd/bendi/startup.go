@@ -23,13 +23,13 @@ func (p *program) printHeader(origins *config.Origins) {
 
 // printHouse says what has started, in numbers, and what to try next. err is
 // what is wrong with the models that have failed.
-func (p *program) printHouse(h *house, addr string, took time.Duration, err error) {
+func (p *program) printHouse(h *house, in *front, took time.Duration, err error) {
 	cfg, w := h.cfg, p.stdout
 	line := func(label, format string, args ...any) {
 		pad := max(0, 9-width(label))
 		fmt.Fprintf(w, " %s%s%s\n", label, strings.Repeat(" ", pad), fmt.Sprintf(format, args...))
 	}
-	url := reachable(addr)
+	url := in.url()
 
 	device, library := "", ""
 	demo := false
@@ -79,9 +79,20 @@ func (p *program) printHouse(h *house, addr string, took time.Duration, err erro
 		label = ""
 	}
 	line(p.say("access", "访问"), "%s", p.accessText(h.door))
+	if h.door.Closed && !cfg.Server.TLS.On() {
+		line(p.say("warning", "警告"), "%s", p.say(
+			"keys and words cross the network in clear: name a certificate (server.tls), or put a proxy with one before this",
+			"密钥和内容在网络上以明文传输：请配置证书（server.tls），或在前面放置启用 TLS 的代理"))
+	}
 	bases := make([]string, len(cfg.Routes))
 	for i, r := range cfg.Routes {
 		bases[i] = url + strings.TrimSuffix(r.Path, "/chat")
+	}
+	if h.identity != nil {
+		line("TLS", "%s", h.identity)
+	}
+	if in.back != nil {
+		line(p.say("operator", "管理"), "%s", in.back.url())
 	}
 	line("API", "%s", strings.Join(bases, "  "))
 	if err != nil {
@@ -96,6 +107,9 @@ func (p *program) printHouse(h *house, addr string, took time.Duration, err erro
 	if h.door.Needed() {
 		key = ` -H "Authorization: Bearer $BENDI_API_KEY"`
 	}
+	if root := cfg.Server.TLS.RootFile; root != "" {
+		key = " --cacert " + string(root) + key
+	}
 	line(p.say("try it", "试一试"), `curl %s%s%s -d '{"messages":[{"role":"user","content":"你好,你是谁?"}]}'`, url, cfg.Routes[0].Path, key)
 	if url == defaultServer {
 		line("", "bendi chat")
@@ -105,14 +119,14 @@ func (p *program) printHouse(h *house, addr string, took time.Duration, err erro
 	fmt.Fprintln(w, p.sayf("Ready in %.1f s. Ctrl-C to stop.", "已就绪，用时 %.1f 秒。按 Ctrl-C 停止。", took.Seconds()))
 }
 
-// reachable returns the URL at which this machine reaches a listener: one that
+// reachable returns the address at which this machine reaches a listener: one that
 // listens on every address is named by the loopback's.
 func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
 		addr = net.JoinHostPort("127.0.0.1", port)
 	}
-	return "http://" + addr
+	return addr
 }
 
 // width returns how many columns of a terminal a label takes: Chinese

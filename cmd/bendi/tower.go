@@ -23,6 +23,7 @@ func (h *house) tower(r config.Route) (openaicompat.Route, error) {
 	}
 	var judge *filter.Guarded
 	t := h.remember(r, split, func(t tower) tower { // the conversation, as the filter lets it pass
+		t = told{t} // what it has found
 		if judge, err = h.judge(r, t); err != nil || r.Filter == config.Off {
 			return t
 		}
@@ -35,6 +36,7 @@ func (h *house) tower(r config.Route) (openaicompat.Route, error) {
 	t = h.record(r, t)               // what the client saw
 	return openaicompat.Route{
 		Path: r.Path, Priority: r.Priority,
+		Keeps:     r.Session != config.Off,
 		Model:     h.gate.guard(t), // the end of the program
 		Moderator: moderator{judge},
 	}, nil

@@ -134,6 +134,38 @@ func TestSentinelFailover(t *testing.T) {
 	}
 }
 
+// A Sentinel that answers nothing keeps nobody from those that do.
+func TestSentinelThatHangs(t *testing.T) {
+	master := start(t)
+	hole, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and nobody ever answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hole.Close()
+	sentinel := start(t, fmt.Sprintf("sentinel monitor house 127.0.0.1 %d 1", master.port))
+	s := redis.Open(redis.Options{Mode: redis.Sentinel, Master: "house", Addresses: []string{hole.Addr().String(), sentinel.address}, Timeout: 50 * time.Millisecond})
+	defer s.Close()
+	key := conversation.Key{Owner: "o", ID: "x"}
+	begin := time.Now()
+	eventually(t, 30*time.Second, "a write beside the Sentinel that hangs", func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		return s.Save(ctx, key, 0, conversation.Value{Version: 1, Data: []byte("v")}, time.Minute)
+	})
+	t.Logf("the first write came through after %v", time.Since(begin).Round(time.Millisecond))
+	var slowest time.Duration
+	for range 50 {
+		begin := time.Now()
+		if _, err := s.Load(t.Context(), key, 0); err != nil {
+			t.Error(err)
+		}
+		slowest = max(slowest, time.Since(begin))
+	}
+	if slowest > time.Second {
+		t.Errorf("once the master is known, a read takes %v", slowest)
+	}
+}
+
 func portOf(address string) (port int) {
 	_, text, _ := net.SplitHostPort(address)
 	fmt.Sscan(text, &port)

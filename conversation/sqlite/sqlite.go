@@ -45,13 +45,14 @@ type Store struct {
 	read  *sql.DB
 	write *sql.DB // of one connection, which the writer alone uses
 
-	load, list *sql.Stmt
-	writes     chan *write
-	closing    chan struct{}
-	stopped    chan struct{} // closed when the writer has ended
-	closed     sync.Once
-	wg         sync.WaitGroup
-	count      atomic.Int64
+	load, list     *sql.Stmt // of read
+	insert, update *sql.Stmt // of write
+	writes         chan *write
+	closing        chan struct{}
+	stopped        chan struct{} // closed when the writer has ended
+	closed         sync.Once
+	wg             sync.WaitGroup
+	count          atomic.Int64
 }
 
 var _ conversation.Store = (*Store)(nil)
@@ -98,6 +99,14 @@ func Open(path string, sync Sync) (_ *Store, err error) {
 	if err := migrate(s.write); err != nil {
 		return nil, err
 	}
+	if s.insert, err = s.write.Prepare(`INSERT INTO sessions (owner, id, version, used, expires, data) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (owner, id) DO UPDATE SET version = excluded.version, used = excluded.used, expires = excluded.expires, data = excluded.data
+		WHERE expires <= excluded.used OR version = excluded.version`); err != nil {
+		return nil, err
+	}
+	if s.update, err = s.write.Prepare(`UPDATE sessions SET version = ?, used = ?, expires = ?, data = ? WHERE owner = ? AND id = ? AND version IN (?, ?)`); err != nil {
+		return nil, err
+	}
 	if s.read, err = sql.Open("sqlite", address(path, "busy_timeout(5000)", "query_only(1)", "cache_size(-16384)")); err != nil {
 		return nil, err
 	}
@@ -110,11 +119,9 @@ func Open(path string, sync Sync) (_ *Store, err error) {
 		WHERE owner = ? AND expires > ? AND (used, id) < (?, ?) ORDER BY used DESC, id DESC LIMIT ?`); err != nil {
 		return nil, err
 	}
-	var n int64
-	if err := s.read.QueryRow(`SELECT count(*) FROM sessions`).Scan(&n); err != nil {
+	if err := s.recount(context.Background()); err != nil {
 		return nil, err
 	}
-	s.count.Store(n)
 	s.wg.Go(s.writer)
 	s.wg.Go(s.sweeper)
 	return s, nil
@@ -219,13 +226,11 @@ func (s *Store) Save(ctx context.Context, key conversation.Key, was uint64, v co
 	return s.do(ctx, func(tx *sql.Tx) error {
 		used, expires := now.UnixMilli(), now.Add(ttl).UnixMilli()
 		if was != 0 {
-			r, err := tx.Exec(`UPDATE sessions SET version = ?, used = ?, expires = ?, data = ? WHERE owner = ? AND id = ? AND version IN (?, ?)`,
+			r, err := tx.Stmt(s.update).Exec(
 				int64(v.Version), used, expires, v.Data, string(key.Owner), key.ID, int64(was), int64(v.Version))
 			return changed(r, err)
 		}
-		r, err := tx.Exec(`INSERT INTO sessions (owner, id, version, used, expires, data) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (owner, id) DO UPDATE SET version = excluded.version, used = excluded.used, expires = excluded.expires, data = excluded.data
-			WHERE expires <= excluded.used OR version = excluded.version`,
+		r, err := tx.Stmt(s.insert).Exec(
 			string(key.Owner), key.ID, int64(v.Version), used, expires, v.Data)
 		return changed(r, err)
 	})
@@ -364,8 +369,18 @@ func (s *Store) keys(ctx context.Context, after int64) (keys []conversation.Key,
 	return keys, last, rows.Err()
 }
 
-// Count returns how many sessions the file has, some of which may have expired.
+// Count returns how many sessions the file had when they were counted last,
+// which they are each minute. Some may have expired.
 func (s *Store) Count() int { return int(s.count.Load()) }
+
+func (s *Store) recount(ctx context.Context) error {
+	var n int64
+	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM sessions`).Scan(&n)
+	if err == nil {
+		s.count.Store(n)
+	}
+	return err
+}
 
 // Verify reads the whole file and says what is wrong with it.
 func (s *Store) Verify(ctx context.Context) error {

@@ -133,6 +133,7 @@ func (s *Store) sweeper() {
 		select {
 		case <-tick.C:
 			s.sweep(context.Background())
+			s.recount(context.Background())
 		case <-s.closing:
 			return
 		}
@@ -165,6 +166,9 @@ func (s *Store) sweep(ctx context.Context) error {
 		return nil
 	}
 }
+
+// Erase has no file hold what was replaced.
+func (s *Store) Erase(ctx context.Context) error { return s.erase(ctx) }
 
 // erase empties the log, where what was deleted still stands. It waits for
 // those that are reading from it.

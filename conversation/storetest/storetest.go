@@ -237,6 +237,41 @@ func Run(t *testing.T, open func(t *testing.T) conversation.Store) {
 		}
 	})
 
+	t.Run("a turn begins and ends with its lease", func(t *testing.T) {
+		s, ok := open(t).(conversation.Leaser)
+		if !ok {
+			t.Skip("this store has no leases: one program alone uses it")
+		}
+		key := conversation.Key{Owner: "l", ID: "turn"}
+		begin := func(token string, ours bool, version uint64) {
+			t.Helper()
+			v, got, err := s.Begin(t.Context(), key, conversation.Lease{Token: token, Time: time.Minute}, time.Minute)
+			if ours && version == 0 && errors.Is(err, conversation.ErrNotFound) {
+				err = nil
+			}
+			if got != ours || v.Version != version || err != nil {
+				t.Errorf("Begin(%s) = %d, %v, %v, want %d, %v", token, v.Version, got, err, version, ours)
+			}
+		}
+		finish := func(token string, was, version uint64, want error) {
+			t.Helper()
+			err := s.Finish(t.Context(), key, was, conversation.Value{Version: version, Data: []byte("x")}, time.Minute, token)
+			if !errors.Is(err, want) {
+				t.Errorf("Finish(%s, %d, %d) = %v, want %v", token, was, version, err, want)
+			}
+		}
+		begin("a", true, 0)
+		begin("b", false, 0)
+		finish("a", 0, 1, nil)
+		begin("b", true, 1)
+		finish("b", 7, 2, conversation.ErrConflict) // and the lease is kept
+		begin("c", false, 0)
+		finish("a", 1, 3, nil) // which ends no lease of another's
+		begin("c", false, 0)
+		finish("b", 3, 4, nil)
+		begin("c", true, 4)
+	})
+
 	t.Run("a lease has one holder", func(t *testing.T) {
 		s, ok := open(t).(conversation.Leaser)
 		if !ok {

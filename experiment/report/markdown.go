@@ -54,7 +54,7 @@ func (p *page) head() {
 	p.line("# %s", p.say("Experiment %s", "实验 %s", p.Name))
 	p.line("")
 	p.line("%s", p.say("Route `%s`, split by %s: %s. Started %s, ended %s, this report %s.",
-		"路由 `%s`，按 %s 分组：%s。开始于 %s，结束于 %s，本报告生成于 %s。", p.Route, p.Units, p.state(p.Report), moment(p.Started), moment(p.Ended), moment(&p.At)))
+		"路由 `%s`，按%s分组：%s。开始于 %s，结束于 %s，本报告生成于 %s。", p.Route, p.units(p.Units), p.state(p.Report), moment(p.Started), moment(p.Ended), moment(&p.At)))
 	p.line("")
 	for _, w := range p.Warnings {
 		p.line("> ⚠ %s", p.warning(w))
@@ -193,6 +193,8 @@ func (p *page) rest() {
 			"决定性指标：%s。如果各组其实没有差别，其中任何一项曾被判为更好或更差的概率至多 %s %%，由各项比较分摊。其他指标的结论只是线索，另有同样大小的错误概率。", p.deciding(), digits(100*p.Alpha)),
 		p.say("\"Probably better\" is a posterior probability under a prior around no difference. It decides nothing.",
 			"“更好的概率”是以“没有差异”为中心的先验下的后验概率，不决定任何结论。"),
+		p.say("An answer without text, or of which nobody has counted the tokens, is left out of its length, or of its tokens: a ratio has no room for zeros. The observations of each metric show how many there were.",
+			"没有文本的回答不计入回答长度，未统计 token 的回答不计入 token 数：比值无法容纳零。每项指标的观测数可见实际计入多少。"),
 		p.say("Requests of one unit resemble each other, so it is units whose variance counts. Methods and limits: docs/experiments.md.",
 			"同一单位的请求彼此相似，因此方差按单位计算。方法与局限见 docs/experiments.zh-CN.md。"),
 	} {

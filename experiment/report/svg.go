@@ -92,8 +92,8 @@ func (d *drawing) heading() {
 	d.y = 18
 	d.lines("title", margin, d.say("Experiment %s", "实验 %s", d.Name))
 	d.y += 4
-	d.lines("soft", margin, d.say("Route %s, split by %s: %s. Started %s, ended %s, drawn %s.", "路由 %s，按 %s 分组：%s。开始于 %s，结束于 %s，绘制于 %s。",
-		d.Route, d.Units, d.state(d.Report), moment(d.Started), moment(d.Ended), moment(&d.At)))
+	d.lines("soft", margin, d.say("Route %s, split by %s: %s. Started %s, ended %s, drawn %s.", "路由 %s，按%s分组：%s。开始于 %s，结束于 %s，绘制于 %s。",
+		d.Route, d.units(d.Units), d.state(d.Report), moment(d.Started), moment(d.Ended), moment(&d.At)))
 	for _, w := range d.Warnings {
 		d.y += 4
 		d.lines("warn", margin, "⚠ "+strings.ReplaceAll(d.warning(w), "**", ""))

@@ -56,6 +56,14 @@ func (l Language) metric(name string) string {
 	return name
 }
 
+// units names what is drawn into arms.
+func (l Language) units(list string) string {
+	if l == English {
+		return list
+	}
+	return strings.NewReplacer("session", "会话", "user", "用户", "key", "密钥", ", ", "、").Replace(list)
+}
+
 // unit returns what stands behind a number, with the space before it.
 func (l Language) unit(m stats.Metric) string {
 	switch {

@@ -2,6 +2,7 @@ package ollama
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -44,6 +45,10 @@ type Config struct {
 	// answer; 0: 300 seconds. How long it takes to begin one is not bounded,
 	// since it may have to load the model: ctx does that.
 	IdleTimeout time.Duration
+
+	// Sent is told of each body that asks for an answer before it is sent, with
+	// the ctx of the request; nil: nobody is.
+	Sent func(ctx context.Context, body []byte)
 }
 
 // An Offer is a model of the server under the name that clients know.

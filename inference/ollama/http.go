@@ -114,6 +114,9 @@ func (m *Model) send(ctx context.Context, method, path string, in any) (*http.Re
 		if err != nil {
 			return nil, fmt.Errorf("encoding the request for %s: %w", path, shapeOf(err))
 		}
+		if m.cfg.Sent != nil && asks(path) {
+			m.cfg.Sent(ctx, text)
+		}
 		body = bytes.NewReader(text)
 	}
 	var connected atomic.Bool
@@ -144,6 +147,11 @@ func (m *Model) send(ctx context.Context, method, path string, in any) (*http.Re
 		return nil, &chat.Error{Kind: chat.Unavailable, Msg: "Ollama cannot be reached; start it with `ollama serve`, or correct the backend's url or socket", Err: err}
 	}
 	return nil, brokenOff(err)
+}
+
+// asks reports whether what is sent to a path has words of users.
+func asks(path string) bool {
+	return path == "/api/chat" || path == "/api/generate" || path == "/api/embed"
 }
 
 // check returns an error unless res begins an answer of Ollama's.

@@ -1,8 +1,11 @@
 package remote_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -134,5 +137,40 @@ func TestWordsOfAServerAreNotPrinted(t *testing.T) {
 				t.Errorf("%s, a worker of ours: %v; it is printed: %v", name, inside, err)
 			}
 		}
+	}
+}
+
+// A server that repeats what opens it is not repeated.
+func TestKeysAreNotRepeated(t *testing.T) {
+	m := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, `{"error":{"message":"bad sk-canary and canary-header","type":"server_error"}}`, http.StatusInternalServerError)
+	}, func(o *remote.Options) { o.Key, o.Headers = "sk-canary", map[string]string{"X-Org": "canary-header"} })
+	for _, err := range m.Chat(t.Context(), ask()) {
+		e, ok := errors.AsType[*chat.Error](err)
+		if !ok || e.Msg != "bad *** and ***" {
+			t.Errorf("%v: %+v", err, e)
+		}
+	}
+	if _, err := m.Embed(t.Context(), &chat.EmbedRequest{Model: "m", Inputs: []chat.Input{{Text: "a"}}}); err == nil || strings.Contains(fmt.Sprintf("%+v", err), "canary") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What is sent is told of before it is, byte for byte.
+func TestSent(t *testing.T) {
+	var told, got [][]byte
+	m := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		modelled(script)(w, r)
+	}, func(o *remote.Options) { o.Sent = func(_ context.Context, body []byte) { told = append(told, body) } })
+	for _, err := range m.Chat(t.Context(), ask()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(told) != 1 || len(got) != 1 || !bytes.Equal(told[0], got[0]) {
+		t.Errorf("told of %d bodies, sent %d", len(told), len(got))
 	}
 }

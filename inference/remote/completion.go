@@ -19,9 +19,9 @@ func isWhole(res *http.Response) bool {
 		(encoding == "" || encoding == "identity")
 }
 
-// whole reads a whole answer and emits it.
-func (a *answer) whole(body io.Reader, emit func(chat.Event) bool) error {
-	text, err := io.ReadAll(io.LimitReader(body, maxEvent+1))
+// whole reads a whole answer, of a size if that is known, and emits it.
+func (a *answer) whole(body io.Reader, size int64, emit func(chat.Event) bool) error {
+	text, err := readAll(body, size)
 	switch {
 	case err != nil:
 		return brokenOff(err)
@@ -56,3 +56,15 @@ func (a *answer) whole(body io.Reader, emit func(chat.Event) bool) error {
 	emit(last)
 	return nil
 }
+
+// readAll reads a body, or one byte more of it than an answer may have.
+func readAll(body io.Reader, size int64) ([]byte, error) {
+	if size < 0 || size > maxAhead {
+		return io.ReadAll(io.LimitReader(body, maxEvent+1))
+	}
+	text := make([]byte, size)
+	_, err := io.ReadFull(body, text)
+	return text, err
+}
+
+const maxAhead = 1 << 20 // bytes that room is made for before they come

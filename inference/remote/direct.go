@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,11 +47,28 @@ const (
 // A line is a connection.
 type line struct {
 	net.Conn
+	raw   syscall.RawConn // nil: it has none
 	read  *bufio.Reader
+	dry   func()    // called when all that has come was read, before the wait for more; may be nil
 	since time.Time // it is idle
 	used  bool      // it has been, before this request
 	left  int64     // bytes that may still be read; below 0: any number
 	some  bool      // bytes of this answer have come
+
+	try func(fd uintptr) (done bool) // reads once, into:
+	to  []byte
+	n   int
+	err error
+}
+
+func newLine(c net.Conn) *line {
+	l := &line{Conn: c}
+	l.read = bufio.NewReaderSize(l, connRead)
+	l.try = l.receive
+	if s, ok := c.(syscall.Conn); ok {
+		l.raw, _ = s.SyscallConn()
+	}
+	return l
 }
 
 func (l *line) Read(p []byte) (int, error) {
@@ -60,11 +78,70 @@ func (l *line) Read(p []byte) (int, error) {
 	if l.left > 0 && int64(len(p)) > l.left {
 		p = p[:l.left]
 	}
-	n, err := l.Conn.Read(p)
+	n, err := l.wait(p)
 	if l.some = l.some || n > 0; l.left > 0 {
 		l.left -= int64(n)
 	}
 	return n, err
+}
+
+// wait reads what has come, or waits for something.
+func (l *line) wait(p []byte) (int, error) {
+	if l.raw == nil {
+		if l.dry != nil {
+			l.dry() // it may be
+		}
+		return l.Conn.Read(p)
+	}
+	l.to, l.n, l.err = p, 0, nil
+	err := l.raw.Read(l.try)
+	l.to = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case l.err != nil:
+		return 0, os.NewSyscallError("read", l.err)
+	case l.n == 0 && len(p) > 0:
+		return 0, io.EOF
+	}
+	return l.n, nil
+}
+
+// receive reads once, if there is something, and reports whether there was.
+func (l *line) receive(fd uintptr) bool {
+	for {
+		n, err := syscall.Read(int(fd), l.to)
+		switch err {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			if l.dry != nil {
+				l.dry()
+			}
+			return false
+		case nil:
+			l.n = n
+		default:
+			l.err = err
+		}
+		return true
+	}
+}
+
+// quiet reports whether nothing has come on an idle connection, neither bytes
+// nor its end.
+func (l *line) quiet() bool {
+	if l.raw == nil {
+		return true
+	}
+	var b [1]byte
+	silent := false
+	err := l.raw.Read(func(fd uintptr) bool {
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		silent = err == syscall.EAGAIN
+		return true
+	})
+	return err == nil && silent
 }
 
 // A noConn is the error of a request for which there was no connection.
@@ -104,8 +181,7 @@ func (d *direct) ask(ctx context.Context, path string, header []byte, body []byt
 			if err != nil {
 				return nil, noConn{err}
 			}
-			l = &line{Conn: c}
-			l.read = bufio.NewReaderSize(l, connRead)
+			l = newLine(c)
 		}
 		res, err := d.over(ctx, l, path, header, body)
 		if err != nil && l.used && !l.some && d.replay && ctx.Err() == nil {
@@ -178,6 +254,10 @@ type answered struct {
 	closed bool
 }
 
+// whenDry has f called when all that has come of the answer was read, before
+// the wait for more.
+func (a *answered) whenDry(f func()) { a.line.dry = f }
+
 func (a *answered) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
 	if err == io.EOF {
@@ -191,7 +271,7 @@ func (a *answered) Close() error {
 	if a.closed {
 		return nil
 	}
-	a.closed = true
+	a.closed, a.line.dry = true, nil
 	inTime := a.stop()
 	if a.whole && a.again && inTime && a.line.read.Buffered() == 0 {
 		a.direct.keep(a.line)
@@ -230,7 +310,7 @@ func (d *direct) kept() *line {
 		d.idle[n-1] = nil
 		d.idle = d.idle[:n-1]
 		d.mu.Unlock()
-		if time.Since(l.since) < idleConnTime && quiet(l.Conn) {
+		if time.Since(l.since) < idleConnTime && l.quiet() {
 			return l
 		}
 		l.Close()
@@ -259,27 +339,6 @@ func (d *direct) closeBefore(t time.Time) {
 	if len(d.idle) > 0 {
 		d.sweep = time.AfterFunc(idleConnTime, d.close)
 	}
-}
-
-// quiet reports whether nothing has come on an idle connection, neither bytes
-// nor its end.
-func quiet(c net.Conn) bool {
-	s, ok := c.(syscall.Conn)
-	if !ok {
-		return true
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var b [1]byte
-	silent := false
-	err = raw.Read(func(fd uintptr) bool {
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		silent = err == syscall.EAGAIN
-		return true
-	})
-	return err == nil && silent
 }
 
 // own are the lines of a header that differ from request to request, or that

@@ -299,7 +299,7 @@ func TestBursts(t *testing.T) {
 			told = append(told, ev.Text)
 		}
 	}
-	if got, want := strings.Join(told, " "), "false true hi hi hi false true hi"; !strings.HasPrefix(got, want) || told[len(told)-1] != "false" {
+	if got, want := strings.Join(told, " "), "true hi hi hi false true hi"; !strings.HasPrefix(got, want) || told[len(told)-1] != "false" {
 		t.Errorf("got %s, want %s ... false", got, want)
 	}
 }

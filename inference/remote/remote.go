@@ -44,6 +44,14 @@ type Options struct {
 	Proxy   *url.URL          // on the way to the server; nil: none, whatever the environment says
 	RootCAs *x509.CertPool    // that the server's certificate must be from; nil: the system's
 
+	// Transport makes the requests, where it is not nil; what is said here
+	// about connections is then up to it.
+	Transport http.RoundTripper
+
+	// Sent is told of each body before it is sent, with the ctx of the request;
+	// nil: nobody is.
+	Sent func(ctx context.Context, body []byte)
+
 	MaxConns       int           // to the server, at once; further requests wait. 0: 100
 	MaxIdle        int           // of them kept open; 0: 20, below 0: none
 	ConnectTimeout time.Duration // for the connection, and again for TLS; 0: 10 seconds
@@ -74,7 +82,8 @@ type Model struct {
 	header map[string]string // further ones
 	idle   time.Duration
 	inside []byte
-	replay bool // the transport may ask again where an idle connection was closed
+	replay bool                                   // the transport may ask again where an idle connection was closed
+	sent   func(ctx context.Context, body []byte) // see [Options]
 	client *http.Client
 	direct *direct // nil: the client asks everything
 	origin string  // of base, which the path follows
@@ -101,7 +110,7 @@ func New(o Options) (*Model, error) {
 		name: o.Name,
 		url:  u.JoinPath("chat/completions").String(),
 		base: strings.TrimSuffix(u.String(), "/"),
-		key:  o.Key, header: o.Headers, inside: o.Inside,
+		key:  o.Key, header: o.Headers, inside: o.Inside, sent: o.Sent,
 		idle: cmp.Or(o.IdleTimeout, 300*time.Second),
 		// A process at a socket that closes a connection has died, maybe of
 		// the request; the next one must not be asked the same unawares.
@@ -121,7 +130,9 @@ func New(o Options) (*Model, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
-	if u.Scheme == "http" && o.Proxy == nil {
+	if o.Transport != nil {
+		m.client.Transport = o.Transport
+	} else if u.Scheme == "http" && o.Proxy == nil {
 		m.goDirect(u, o, dial)
 	}
 	return m, nil
@@ -161,7 +172,7 @@ func (m *Model) Chat(ctx context.Context, req *chat.Request) iter.Seq2[chat.Even
 // answer asks the server and emits the events of its answer, until that is
 // over or emit returns false.
 func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req *chat.Request, emit func(chat.Event) bool) error {
-	address, encode, decode := m.url, wire.EncodeRequest, wire.AppendChunk
+	address, encode, decode := m.url, wire.EncodeRequest, new(wire.Chunks).Append
 	if req.Prompt != nil {
 		address, encode, decode = m.base+"/completions", wire.EncodePrompt, wire.AppendTextChunk
 	}
@@ -181,7 +192,7 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 	body := newIdleReader(res.Body, m.idle, cancel)
 	a := newAnswer(req.N)
 	if req.Whole && isWhole(res) {
-		return a.whole(body, emit)
+		return a.whole(body, res.ContentLength, emit)
 	}
 	if err := check(res, body, req.Prompt != nil, cancel); err != nil {
 		return err
@@ -189,6 +200,10 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 
 	var evs []chat.Event
 	listener := listenerOf(req)
+	if b, ok := res.Body.(*answered); ok {
+		b.whenDry(func() { listener.burst(false) })
+		listener.dry = true
+	}
 	for data, err := range eventsAnd(body, maxEvent, listener) {
 		switch {
 		case ctx.Err() != nil:
@@ -228,6 +243,9 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 
 // post sends a request and returns the response, whatever its status.
 func (m *Model) post(ctx context.Context, address, accept string, from sender, body []byte) (*http.Response, error) {
+	if m.sent != nil {
+		m.sent(ctx, body)
+	}
 	if m.direct != nil && from.plain() {
 		return m.postDirect(ctx, address, accept, from, body)
 	}
@@ -405,12 +423,30 @@ func (s *said) Error() string {
 }
 
 // failed returns err as that of the backend. The words of a worker of ours may
-// be printed.
+// be printed, and what opens the backend is in nobody's.
 func (m *Model) failed(err error) error {
+	if s, ok := errors.AsType[*said](err); ok {
+		s.e.Msg = m.conceal(s.e.Msg)
+	}
 	if s, ok := errors.AsType[*said](err); ok && m.inside != nil {
 		err = s.e
 	}
 	return fmt.Errorf("backend %s: %w", m.name, err)
+}
+
+// conceal takes the key and the values of further headers out of a text, where
+// a server repeats what it was sent.
+func (m *Model) conceal(text string) string {
+	const short = 8 // bytes of a value that is no secret
+	if m.key != "" {
+		text = strings.ReplaceAll(text, m.key, "***")
+	}
+	for _, value := range m.header {
+		if len(value) >= short {
+			text = strings.ReplaceAll(text, value, "***")
+		}
+	}
+	return text
 }
 
 // brokenOff is the error of a stream that ended before its answer did.

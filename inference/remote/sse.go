@@ -26,13 +26,14 @@ import (
 // costs it five seconds, and a hostile server could send 16 MiB. In the tests
 // it is the oracle.
 func events(r io.Reader, limit int) iter.Seq2[[]byte, error] {
-	return eventsAnd(r, limit, listener{func([]byte) {}, func(bool) {}})
+	return eventsAnd(r, limit, listener{comment: func([]byte) {}, burst: func(bool) {}})
 }
 
 // A listener is told what there is in a stream beside its events.
 type listener struct {
 	comment func(text []byte)
 	burst   func(more bool) // whether something has come that is not read yet
+	dry     bool            // the reader tells when nothing has
 }
 
 // listenerOf returns one that tells whoever asks.
@@ -54,7 +55,7 @@ func listenerOf(req *chat.Request) listener {
 // readers are for streams; most are read in pieces that are much smaller.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readSize) }}
 
-const readSize = 8 << 10
+const readSize = connRead
 
 // eventsAnd is events with a listener.
 func eventsAnd(r io.Reader, limit int, l listener) iter.Seq2[[]byte, error] {
@@ -70,7 +71,7 @@ func eventsAnd(r io.Reader, limit int, l listener) iter.Seq2[[]byte, error] {
 		first, afterCR := true, false
 		for {
 			waits := br.Buffered() == 0
-			if waits {
+			if waits && !l.dry {
 				l.burst(false)
 			}
 			if _, err := br.Peek(1); err == io.EOF {
@@ -89,6 +90,13 @@ func eventsAnd(r io.Reader, limit int, l listener) iter.Seq2[[]byte, error] {
 					br.Discard(1)
 					continue
 				}
+			}
+			if plain, size := plainEvent(buf, limit); size > 0 && !first && len(line) == 0 && len(data) == 0 {
+				br.Discard(size)
+				if !yield(plain, nil) {
+					return
+				}
+				continue
 			}
 			end := bytes.IndexByte(buf, '\n')
 			if cr := bytes.IndexByte(buf[:max(end, 0)], '\r'); cr >= 0 {
@@ -132,6 +140,20 @@ func eventsAnd(r io.Reader, limit int, l listener) iter.Seq2[[]byte, error] {
 			line = line[:0]
 		}
 	}
+}
+
+// plainEvent returns the data of the event that b begins with, and the size of
+// that, if it is of one line and its end is there, as most are. The size is 0
+// where b begins otherwise.
+func plainEvent(b []byte, limit int) (data []byte, size int) {
+	if !bytes.HasPrefix(b, []byte("data: ")) {
+		return nil, 0
+	}
+	end := bytes.IndexByte(b, '\n')
+	if end <= len("data: ") || end > limit || end+1 == len(b) || b[end+1] != '\n' || bytes.IndexByte(b[:end], '\r') >= 0 {
+		return nil, 0
+	}
+	return b[len("data: "):end], end + 2
 }
 
 // newIdleReader returns a reader of r that ends the request when a read takes

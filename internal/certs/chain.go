@@ -75,7 +75,7 @@ func (r *report) complete(c chain, roots Roots, now time.Time) {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case err == nil:
-		r.ok(check, "complete, %d certificates: %s", "完整，共 %d 张证书：%s", len(c), c.names())
+		r.ok(check, "complete: %s", "完整：%s", c.names())
 	case !unknown:
 		r.add(Fail, check, r.text("%s does not hold: %v", "%s 不成立：%v", c.names(), err),
 			r.say("ask the CA for a certificate whose chain holds", "请向 CA 申请一张证书链成立的证书"))
@@ -98,14 +98,19 @@ func (r *report) missing(last *x509.Certificate) string {
 	return r.text("incomplete: the certificate of %q, which has signed that of %q, is missing", "不完整：缺少 %q 的证书，它签发了 %q 的证书", last.Issuer.String(), nameOf(last))
 }
 
+// howToComplete says how to get what is missing behind last. Of where its CA has
+// it, nothing is written that a shell would take for more than an address.
 func (r *report) howToComplete(last *x509.Certificate) string {
-	if urls := last.IssuingCertificateURL; len(urls) > 0 {
-		return r.text("append it to the certificate file, behind the others: curl -s %s | openssl x509 -inform der >> FILE; many CAs give it in a file called fullchain.pem",
-			"把它追加到证书文件末尾：curl -s %s | openssl x509 -inform der >> 文件；许多 CA 会提供名为 fullchain.pem 的完整文件", printable(urls[0]))
+	fix := r.say("append it to the certificate file, behind the others", "把它追加到证书文件末尾")
+	if urls := last.IssuingCertificateURL; len(urls) > 0 && strings.Trim(urls[0], urlLetters) == "" {
+		fix += r.text(": curl -s %s | openssl x509 -inform der >> FILE; many CAs give all in a file called fullchain.pem",
+			"：curl -s %s | openssl x509 -inform der >> 文件；许多 CA 会提供名为 fullchain.pem 的完整文件", urls[0])
 	}
-	return r.say("append it to the certificate file, behind the others; if it is the root of a CA of your own, name its file in server.tls.root_file (for `bendi tls check`: --root)",
-		"把它追加到证书文件末尾；若它是自建 CA 的根证书，请写入 server.tls.root_file（`bendi tls check` 用 --root）")
+	return fix + r.say("; if it is the root of a CA of your own, name its file in server.tls.root_file (for `bendi tls check`: --root)",
+		"；若它是自建 CA 的根证书，请写入 server.tls.root_file（`bendi tls check` 用 --root）")
 }
+
+const urlLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/.-_~%"
 
 // within returns the time of those at which the whole chain is valid that is
 // nearest to now, so that a date is not taken for a gap.

@@ -215,7 +215,7 @@ func (r *report) match(certs []*x509.Certificate, key crypto.Signer, s Settings)
 	if err == nil {
 		for _, cert := range certs {
 			if bytes.Equal(cert.RawSubjectPublicKeyInfo, want) {
-				r.ok("key", "belongs to the certificate; mode 0600 or stricter", "与证书匹配；权限为 0600 或更严格")
+				r.ok("key", "belongs to the certificate", "与证书匹配")
 				return cert
 			}
 		}

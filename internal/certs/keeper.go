@@ -47,14 +47,14 @@ func NewKeeper(log *slog.Logger, client *http.Client) *Keeper {
 }
 
 // Use serves id from now on, and keeps what responders say in a folder, where
-// one is named. When other CAs sign the clients' certificates than before, no
+// one is named. It reports whether something else was served before. When other CAs sign the clients' certificates than before, no
 // session from before can be taken up again: it would show a certificate that
 // nobody looks at any more.
-func (k *Keeper) Use(id *Identity, cache string) {
+func (k *Keeper) Use(id *Identity, cache string) (changed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.id.Equal(id) {
-		return
+		return false
 	}
 	if k.id == nil || k.id.callers != id.callers || k.id.settings.OldestTLS != id.settings.OldestTLS {
 		k.tickets = nil
@@ -72,6 +72,7 @@ func (k *Keeper) Use(id *Identity, cache string) {
 	case k.wake <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // turn makes a new key for tickets, and serves all that has changed. k.mu is

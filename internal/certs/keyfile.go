@@ -63,6 +63,9 @@ func (r *report) secret(path string) {
 		r.add(Fail, check, r.text("the mode of %s is %04o: others on this machine can read it or write to it", "%s 的权限是 %04o：本机其他用户可以读取或改写", path, mode),
 			r.text("chmod 600 %s", "chmod 600 %s", path))
 	}
+	if mode := info.Mode().Perm(); mode&0o077 == 0 {
+		r.ok(check, "nobody else on this machine can read it (mode %04o)", "本机其他用户无法读取（权限 %04o）", mode)
+	}
 	if uid, known := ownerOf(info); known && uid != os.Geteuid() && uid != 0 {
 		r.add(Fail, check, r.text("%s belongs to user %d, and this runs as user %d: its owner can read the key and put another in its place", "%s 属于用户 %d，而程序以用户 %d 运行：属主可以读取或替换私钥", path, uid, os.Geteuid()),
 			r.text("chown %d %s", "chown %d %s", os.Geteuid(), path))

@@ -37,10 +37,11 @@ type Made struct {
 	Clients           map[string]string // the file of each client's certificate; its key is beside it
 }
 
-const (
-	caYears  = 10
-	leafDays = 397 // more than that, some clients do not take
-)
+// LeafDays are the days that a certificate of a server or client is made for.
+// More than that, some clients do not take.
+const LeafDays = 397
+
+const caYears = 10
 
 // Make makes certificates, by the CA in the folder, or by a new one where there
 // is none. The certificate of a server takes the place of the one that is there;
@@ -120,7 +121,7 @@ func (o Order) ca(made *Made) (*x509.Certificate, crypto.Signer, error) {
 		return nil, nil, fmt.Errorf("%s: %w", made.CA, err)
 	case !ca.IsCA || !samePublic(ca.PublicKey, key.Public()):
 		return nil, nil, fmt.Errorf("%s is not the certificate of a CA with the key in %s", made.CA, made.CAKey)
-	case o.Now.AddDate(0, 0, leafDays).After(ca.NotAfter):
+	case o.Now.AddDate(0, 0, LeafDays).After(ca.NotAfter):
 		return nil, nil, fmt.Errorf("the CA in %s ends on %s, before what it would sign now: make another in another folder with --dir, and have clients trust both", made.CA, day(ca.NotAfter))
 	}
 	return ca, key, nil
@@ -181,7 +182,7 @@ func constrain(ca *x509.Certificate, hosts []string) {
 func (o Order) leaf(usage x509.ExtKeyUsage, name string) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: name},
-		NotBefore: o.Now.Add(-time.Hour), NotAfter: o.Now.AddDate(0, 0, leafDays),
+		NotBefore: o.Now.Add(-time.Hour), NotAfter: o.Now.AddDate(0, 0, LeafDays),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage}, BasicConstraintsValid: true,
 	}
 }

@@ -244,9 +244,12 @@ func (r *report) answer(ctx context.Context, t Target) {
 		return
 	}
 	resp.Body.Close()
-	if hsts := resp.Header.Get("Strict-Transport-Security"); hsts != "" {
+	switch hsts := resp.Header.Get("Strict-Transport-Security"); {
+	case hsts != "":
 		r.ok("hsts", "%s", "%s", printable(hsts))
-	} else {
+	case c.ServerName == "" || c.ServerName == "localhost":
+		r.ok("hsts", "browsers keep none for an address or for this machine", "浏览器不会为 IP 地址或本机记录 HSTS")
+	default:
 		r.add(Warn, "hsts", r.say("no Strict-Transport-Security header: a browser may be led to ask without TLS", "没有 Strict-Transport-Security 响应头：浏览器可能被引导为不加密访问"), r.say("have the server send it", "请让服务器发送该响应头"))
 	}
 	date, err := http.ParseTime(resp.Header.Get("Date"))

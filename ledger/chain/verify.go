@@ -244,7 +244,7 @@ func (v *verifier) own(n int, l Line) {
 	case kindDamaged:
 		var x damaged
 		read(&x)
-		v.problem(v.name, n, "says that %v when the program started", Problem{x.File, x.Line, x.What})
+		v.problem(v.name, n, "says that %v when the program started", Problem(x))
 	}
 }
 

@@ -229,6 +229,7 @@ func TestErrors(t *testing.T) {
 		want   string
 	}{
 		{chat.BadParam("max_tokens", "is missing"), 400, `{"type":"error","error":{"code":"invalid_value","message":"is missing","param":"max_tokens","type":"invalid_request_error"},"request_id":"req_1"}`},
+		{chat.Unsupported("continue_final_message", "leave out 'tools'"), 400, `{"type":"error","error":{"code":"unsupported_parameter","message":"The last of 'messages' is the assistant's, so that the answer would go on with its text, and this model does that with plain text alone: end with a turn of the user, or leave out 'tools' and 'output_config'.","param":"messages","type":"invalid_request_error"},"request_id":"req_1"}`},
 		{chat.Errorf(chat.Unauthenticated, "no key"), 401, `{"type":"error","error":{"message":"no key","type":"authentication_error"},"request_id":"req_1"}`},
 		{chat.Errorf(chat.Forbidden, "no"), 403, `{"type":"error","error":{"message":"no","type":"permission_error"},"request_id":"req_1"}`},
 		{&chat.Error{Kind: chat.NotFound, Code: chat.CodeModelNotFound, Msg: "which?"}, 404, `{"type":"error","error":{"code":"model_not_found","message":"which?","type":"not_found_error"},"request_id":"req_1"}`},

@@ -9,7 +9,7 @@
 // many messages of a turn as keep the order of its blocks.
 //
 // What is meant for Anthropic's own servers is accepted and not passed on:
-// cache_control, service_tier, metadata and signatures say nothing to any other
+// cache_control, service_tier and signatures say nothing to any other
 // model. What would change the answer and cannot be done is refused.
 //
 // The package knows the bodies alone. Paths, headers and connections belong to

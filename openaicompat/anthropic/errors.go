@@ -2,8 +2,10 @@ package anthropic
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 
+	"bendi/chat"
 	"bendi/openaicompat/wire"
 )
 
@@ -12,7 +14,7 @@ import (
 // status; what else is known of the failure stands beside it, as in the other
 // protocol.
 func EncodeError(err error, request string) (status int, body []byte) {
-	status, text := wire.EncodeError(err, request)
+	status, text := wire.EncodeError(inOurWords(err), request)
 	var other struct {
 		Error map[string]json.RawMessage `json:"error"`
 	}
@@ -31,6 +33,19 @@ func EncodeError(err error, request string) (status int, body []byte) {
 		Error   map[string]json.RawMessage `json:"error"`
 		Request string                     `json:"request_id,omitempty"`
 	}{"error", e, request})
+}
+
+// inOurWords returns err without the name of a field that this protocol does not
+// have: that the answer goes on with the last message is said by the messages.
+func inOurWords(err error) error {
+	e, ok := errors.AsType[*chat.Error](err)
+	if !ok || e.Param != "continue_final_message" || e.Code != chat.CodeUnsupported {
+		return err
+	}
+	own := *e
+	own.Param = "messages"
+	own.Msg = "The last of 'messages' is the assistant's, so that the answer would go on with its text, and this model does that with plain text alone: end with a turn of the user, or leave out 'tools' and 'output_config'."
+	return &own
 }
 
 // ErrorFrame returns the frame that ends a stream which failed.

@@ -139,16 +139,22 @@ func (d *decoder) image(source object) chat.Part {
 func (d *decoder) document(b object) chat.Part {
 	source := b.Need("source").Object()
 	title := b.Take("title").Str()
+	about := b.Take("context")
 	switch typ := source.Need("type"); typ.Str() {
 	case "text":
 		text := source.Need("data").Str()
-		if title != "" {
-			text = title + "\n\n" + text
+		for _, before := range []string{about.Str(), title} {
+			if before != "" {
+				text = before + "\n\n" + text
+			}
 		}
 		return textPart(text)
 	case "base64":
 		if title == "" {
 			title = "document.pdf"
+		}
+		if about.Str() != "" {
+			d.Fail(chat.Unsupported(about.Path(), "%s has no place beside a file in the protocol that models here are asked by: say it in a block of text.", about.Name()))
 		}
 		data := "data:" + source.Need("media_type").Str() + ";base64," + source.Need("data").Str()
 		return chat.Part{Kind: chat.FilePart, Data: marshal(map[string]any{"type": "file", "file": map[string]string{"filename": title, "file_data": data}})}

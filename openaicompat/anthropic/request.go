@@ -62,6 +62,7 @@ func (d *decoder) request(o object) *chat.Request {
 	if req.Session = session.Str(); !wire.SaneSession(req.Session) {
 		session.Bad("must be at most %d of the letters, digits and -_.:@ and have no other character.", wire.MaxSession)
 	}
+	req.User = o.Take("metadata").Object().Take("user_id").Str()
 	if system := d.system(o.Take("system")); len(system) > 0 {
 		req.Messages = []chat.Message{{Role: chat.System, Content: system}}
 	}

@@ -33,6 +33,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{turn("user", `{"type":"`+secret+`"}`), "messages[0].content[0].type", "'messages[0].content[0].type' is not supported; there are text, image, document and tool_result."},
 		{turn("user", `{"type":"image","source":{"type":"file","file_id":"x"}}`), "messages[0].content[0].source.type", `'messages[0].content[0].source.type' may be "base64" or "url"; there is no store of files here.`},
 		{turn("user", `{"type":"document","source":{"type":"url","url":"x"}}`), "messages[0].content[0].source.type", `'messages[0].content[0].source.type' may be "text" or "base64"; nothing is fetched from elsewhere.`},
+		{turn("user", `{"type":"document","context":"`+secret+`","source":{"type":"base64","media_type":"application/pdf","data":"eA=="}}`), "messages[0].content[0].context", "'messages[0].content[0].context' has no place beside a file in the protocol that models here are asked by: say it in a block of text."},
 		{turn("user", `{"type":"tool_result","content":"x"}`), "messages[0].content[0].tool_use_id", "'messages[0].content[0].tool_use_id' is missing."},
 		{turn("assistant", `{"type":"tool_use","id":"1","name":"f","input":"x"}`), "messages[0].content[0].input", "'messages[0].content[0].input' must be an object, but is a string."},
 		{turn("assistant", `{"type":"server_tool_use"}`), "messages[0].content[0].type", "'messages[0].content[0].type' is not supported in an assistant's turn; there are text, thinking and tool_use."},
@@ -81,7 +82,7 @@ func TestRequestsThatAreTaken(t *testing.T) {
 			Call{Request: &chat.Request{N: 1, MaxTokens: 5, Messages: hi}}},
 		{"what says nothing here", `{"max_tokens":5,"messages":[{"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"},"citations":null}]}],
 			"metadata":{"user_id":"u"},"service_tier":"auto","cache_control":{"type":"ephemeral"},"context_management":{"edits":[]},"container":null,"mcp_servers":[],"output_config":{"effort":"high"},"thinking":{"type":"adaptive"}}`,
-			Call{Request: &chat.Request{N: 1, MaxTokens: 5, Messages: hi}}},
+			Call{Request: &chat.Request{N: 1, User: "u", MaxTokens: 5, Messages: hi}}},
 		{"how to answer", `{"model":"m","session_id":"s","max_tokens":5,"messages":[{"role":"user","content":"hi"}],"stream":true,"temperature":1,"top_p":0.5,"top_k":3,
 			"stop_sequences":["a"," "],"thinking":{"type":"enabled","budget_tokens":1024},"output_format":{"type":"json_schema","schema":{"type":"object"}}}`,
 			Call{Stream: true, Request: &chat.Request{N: 1, Model: "m", Session: "s", MaxTokens: 5, Messages: hi, Stop: []string{"a", " "}, ThinkingBudget: new(1024),
@@ -95,7 +96,7 @@ func TestRequestsThatAreTaken(t *testing.T) {
 				ToolChoice: json.RawMessage(`{"function":{"name":"f"},"type":"function"}`)}}},
 		{"a conversation", `{"max_tokens":5,"system":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"messages":[
 			{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}},{"type":"text","text":"c"},
-				{"type":"document","title":"t","source":{"type":"text","media_type":"text/plain","data":"d"}},
+				{"type":"document","title":"t","context":"c","source":{"type":"text","media_type":"text/plain","data":"d"}},
 				{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AAAA"}}]},
 			{"role":"assistant","content":[{"type":"thinking","thinking":"e","signature":"x"},{"type":"redacted_thinking","data":"x"},{"type":"thinking","thinking":"f"},{"type":"text","text":"g"},
 				{"type":"tool_use","id":"1","name":"f","input":{"a": [1]}},{"type":"tool_use","id":"2","name":"f"},{"type":"thinking","thinking":"h"},{"type":"text","text":"i"}]},
@@ -104,7 +105,7 @@ func TestRequestsThatAreTaken(t *testing.T) {
 			Call{Request: &chat.Request{N: 1, MaxTokens: 5, Messages: []chat.Message{
 				text(chat.System, "a", "b"),
 				{Role: chat.User, Content: []chat.Part{
-					{Kind: chat.ImagePart, Data: json.RawMessage(`{"image_url":{"url":"data:image/png;base64,AAAA"},"type":"image_url"}`)}, textPart("c"), textPart("t\n\nd"),
+					{Kind: chat.ImagePart, Data: json.RawMessage(`{"image_url":{"url":"data:image/png;base64,AAAA"},"type":"image_url"}`)}, textPart("c"), textPart("t\n\nc\n\nd"),
 					{Kind: chat.FilePart, Data: json.RawMessage(`{"file":{"file_data":"data:application/pdf;base64,AAAA","filename":"document.pdf"},"type":"file"}`)}}},
 				{Role: chat.Assistant, Reasoning: "e\n\nf", Content: []chat.Part{textPart("g")}, ToolCalls: []chat.ToolCall{{ID: "1", Name: "f", Arguments: `{"a":[1]}`}, {ID: "2", Name: "f", Arguments: "{}"}}},
 				{Role: chat.Assistant, Reasoning: "h", Content: []chat.Part{textPart("i")}},

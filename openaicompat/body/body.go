@@ -229,6 +229,7 @@ func (v Value) Object() Object {
 		return o
 	}
 	o.in, o.key = v.Path(), ""
+	o.fields = make([]field, 0, 1+min(len(v.Raw)/32, 8)) // more or less
 	for key, raw := range split(v.Raw) {
 		o.fields = append(o.fields, field{key, raw})
 	}

@@ -30,9 +30,46 @@ func split(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
 	}
 }
 
+// usual returns one of the words that most bodies have, as it is read, without
+// making room for it; empty: it is another.
+func usual(raw []byte) string {
+	switch string(raw) {
+	case `"model"`:
+		return "model"
+	case `"messages"`:
+		return "messages"
+	case `"role"`:
+		return "role"
+	case `"content"`:
+		return "content"
+	case `"type"`:
+		return "type"
+	case `"text"`:
+		return "text"
+	case `"stream"`:
+		return "stream"
+	case `"temperature"`:
+		return "temperature"
+	case `"max_tokens"`:
+		return "max_tokens"
+	case `"max_completion_tokens"`:
+		return "max_completion_tokens"
+	case `"user"`:
+		return "user"
+	case `"system"`:
+		return "system"
+	case `"assistant"`:
+		return "assistant"
+	}
+	return ""
+}
+
 // unquote returns what a string means, which is part of a body that was checked.
 // Most have no escapes, and then mean their bytes.
 func unquote(raw []byte) (s string, err error) {
+	if s = usual(raw); s != "" {
+		return s, nil
+	}
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1]), nil
 	}

@@ -39,9 +39,9 @@ type item struct {
 
 	parts []*part // of a message, or one of reasoning
 
-	call         int // index of a call
-	callID, name string
-	arguments    strings.Builder
+	call                    int // index of a call
+	callID, namespace, name string
+	arguments               strings.Builder
 }
 
 // A part is a text that grows.
@@ -143,7 +143,8 @@ func (a *answer) growCall(d *chat.ToolCallDelta) {
 		}
 	}
 	if it == nil {
-		it = a.open(&item{kind: callKind, call: d.Index, callID: d.ID, name: d.Name}, callPrefix)
+		namespace, name := a.call.settings.parted(d.Name)
+		it = a.open(&item{kind: callKind, call: d.Index, callID: d.ID, namespace: namespace, name: name}, callPrefix)
 	} else {
 		it.callID += d.ID
 		it.name += d.Name
@@ -242,7 +243,7 @@ func (a *answer) say(ev event) {
 func (it *item) body(summary bool) any {
 	switch it.kind {
 	case callKind:
-		return callBody{it.id, callKind, it.status, it.callID, it.name, it.arguments.String()}
+		return callBody{it.id, callKind, it.status, it.callID, it.namespace, it.name, it.arguments.String()}
 	case reasoningKind:
 		if len(it.parts) == 0 {
 			return reasoningBody{ID: it.id, Type: reasoningKind, Status: it.status, Summary: []any{}}

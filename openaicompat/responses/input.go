@@ -43,14 +43,15 @@ func (d *decoder) items(v value) []chat.Message {
 		case reasoningKind:
 			messages = join(messages, d.thought(o))
 		case callKind:
-			call := chat.ToolCall{ID: o.Need("call_id").Str(), Name: o.Need("name").Str(), Arguments: o.Need("arguments").Str()}
+			name := fullName(o.Take("namespace").Str(), o.Need("name").Str())
+			call := chat.ToolCall{ID: o.Need("call_id").Str(), Name: name, Arguments: o.Need("arguments").Str()}
 			messages = join(messages, chat.Message{Role: chat.Assistant, ToolCalls: []chat.ToolCall{call}})
 		case outputKind:
 			messages = append(messages, chat.Message{Role: chat.ToolRole, ToolCallID: o.Need("call_id").Str(), Content: d.content(o.Need("output"))})
 		case referenceKind, "":
 			messages = join(messages, d.reference(o.Need("id")))
 		default:
-			d.Fail(chat.Unsupported(typ.Path(), "%s is an item that nothing here knows; there are message, reasoning, function_call, function_call_output and item_reference.", quoted(typ)))
+			d.Fail(chat.Unsupported(typ.Path(), "%s, an item that nothing here knows; there are message, reasoning, function_call, function_call_output and item_reference.", quoted(typ)))
 		}
 	}
 	// Reasoning that led to nothing says nothing to a model.
@@ -168,7 +169,7 @@ func (d *decoder) part(o object) chat.Part {
 			"filename": o.Take("filename").Str(), "file_data": o.Need("file_data").Str(),
 		}})}
 	}
-	d.Fail(chat.Unsupported(typ.Path(), "%s is not supported; there are input_text, output_text, refusal, input_image and input_file.", quoted(typ)))
+	d.Fail(chat.Unsupported(typ.Path(), "%s, which is not supported; there are input_text, output_text, refusal, input_image and input_file.", quoted(typ)))
 	return chat.Part{}
 }
 

@@ -54,6 +54,7 @@ type callBody struct {
 	Type      string `json:"type"`
 	Status    string `json:"status"`
 	CallID    string `json:"call_id"`
+	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
 	Arguments string `json:"arguments"`
 }
@@ -144,23 +145,24 @@ type kept struct {
 }
 
 // inputs returns the items that messages are, which a response was asked with.
-func inputs(id ID, messages []chat.Message) []kept {
+func inputs(id ID, messages []chat.Message, set *settings) []kept {
 	var all []kept
 	for _, m := range messages {
-		all = append(all, split(m, func(prefix string) string { return id.input(prefix, len(all)) }, completed, false)...)
+		all = append(all, split(m, func(prefix string) string { return id.input(prefix, len(all)) }, set, false)...)
 	}
 	return all
 }
 
 // outputs returns the items that a response gave.
-func outputs(id ID, messages []chat.Message, status string, summary bool) []kept {
+func outputs(id ID, messages []chat.Message, status string, set *settings) []kept {
+	summary := set != nil && set.Reasoning != nil && set.Reasoning.Summary != nil
 	counts := make(map[string]int)
 	var all []kept
 	for _, m := range messages {
 		all = append(all, split(m, func(prefix string) string {
 			counts[prefix]++
 			return id.item(prefix, counts[prefix]-1)
-		}, completed, summary)...)
+		}, set, summary)...)
 	}
 	if n := len(all); n > 0 && status != completed {
 		all[n-1].body = unfinished(all[n-1].body)
@@ -184,22 +186,23 @@ func unfinished(body any) any {
 }
 
 // split returns the items that a message is.
-func split(m chat.Message, name func(prefix string) string, status string, summary bool) []kept {
+func split(m chat.Message, name func(prefix string) string, set *settings, summary bool) []kept {
 	var all []kept
 	if m.Reasoning != "" {
-		b := reasoningItem(name(reasoningPrefix), status, m.Reasoning, summary)
+		b := reasoningItem(name(reasoningPrefix), completed, m.Reasoning, summary)
 		all = append(all, kept{b.ID, b, chat.Message{Role: m.Role, Reasoning: m.Reasoning}})
 	}
 	switch {
 	case m.Role == chat.ToolRole:
-		b := outputBody{name(outputPrefix), outputKind, status, m.ToolCallID, textOrParts(m)}
+		b := outputBody{name(outputPrefix), outputKind, completed, m.ToolCallID, textOrParts(m)}
 		all = append(all, kept{b.ID, b, m})
 	case len(m.Content) > 0:
-		b := messageBody{name(messagePrefix), messageKind, status, m.Role, partsOf(m)}
+		b := messageBody{name(messagePrefix), messageKind, completed, m.Role, partsOf(m)}
 		all = append(all, kept{b.ID, b, chat.Message{Role: m.Role, Name: m.Name, Content: m.Content}})
 	}
 	for _, c := range m.ToolCalls {
-		b := callBody{name(callPrefix), callKind, status, c.ID, c.Name, c.Arguments}
+		namespace, bare := set.parted(c.Name)
+		b := callBody{name(callPrefix), callKind, completed, c.ID, namespace, bare, c.Arguments}
 		all = append(all, kept{b.ID, b, chat.Message{Role: m.Role, ToolCalls: []chat.ToolCall{c}}})
 	}
 	return all

@@ -35,13 +35,13 @@ func (t *Turn) status() (string, *reasonBody) {
 	return statusOf(t.Finish)
 }
 
-func (t *Turn) inputs(session string) []kept { return inputs(ID{session, t.ID}, t.Input) }
+func (t *Turn) inputs(session string) []kept {
+	return inputs(ID{session, t.ID}, t.Input, t.note().Settings)
+}
 
 func (t *Turn) outputs(session string) []kept {
-	n := t.note()
-	summary := n.Settings != nil && n.Settings.Reasoning != nil && n.Settings.Reasoning.Summary != nil
 	status, _ := t.status()
-	return outputs(ID{session, t.ID}, t.Output, status, summary)
+	return outputs(ID{session, t.ID}, t.Output, status, t.note().Settings)
 }
 
 // EncodeStored returns the body of the response that a turn is, or

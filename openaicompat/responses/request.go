@@ -224,30 +224,53 @@ func (d *decoder) tools(v value) (tools []chat.Tool, told []toolBody) {
 	told = []toolBody{}
 	for e := range v.Array() {
 		o := e.Object()
-		if typ := o.Need("type"); typ.Str() != "function" {
-			d.Fail(chat.Unsupported(typ.Path(), "%s is a tool that OpenAI's servers run or that only their models know; offer a \"function\" that your client runs, or leave it out.", quoted(typ)))
+		typ := o.Need("type")
+		switch typ.Str() {
+		case "function":
+		case "namespace":
+			name := o.Need("name")
+			d.filled(name)
+			inside, shown := d.tools(o.Need("tools"))
+			for i := range inside {
+				if shown[i].Namespace != "" {
+					typ.Bad("is \"namespace\", within another.")
+				}
+				shown[i].Namespace = name.Str()
+				inside[i].Name = shown[i].full()
+			}
+			tools, told = append(tools, inside...), append(told, shown...)
+			continue
+		default:
+			d.Fail(chat.Unsupported(typ.Path(), "%s, a tool that OpenAI's servers run or that only their models know; offer a \"function\" that your client runs, or leave it out.", quoted(typ)))
 		}
 		name := o.Need("name")
+		d.filled(name)
 		t := chat.Tool{Name: name.Str(), Description: o.Take("description").Str(), Strict: o.Take("strict").IsTrue()}
-		if t.Name == "" {
-			name.Bad("must not be empty.")
-		}
 		if schema := o.Take("parameters"); !schema.Absent() && schema.Want("an object", schema.Is("{")) {
 			t.Parameters = schema.Text()
 		}
-		tools = append(tools, t)
+		tools, told = append(tools, t), append(told, toolOf(t))
 	}
-	return tools, append(told, toolsOf(tools)...)
+	return tools, told
 }
 
-// quoted names the word that a field has, where it is short enough to be one of
-// a vocabulary, and else the field.
+// filled fails on a name that is empty.
+func (d *decoder) filled(name value) {
+	if name.Str() == "" {
+		name.Bad("must not be empty.")
+	}
+}
+
+// quoted says which word a field has, where it is short enough to be one of a
+// vocabulary.
 func quoted(v value) string {
 	s := v.Str()
-	if s == "" || len(s) > 40 {
-		return v.Name()
+	if len(s) > 40 {
+		s = "a text of " + strconv.Itoa(len(s)) + " bytes"
+	} else {
+		s = strconv.Quote(s)
 	}
-	return "\"" + v.Path() + "\": " + strconv.Quote(s)
+	return v.Name() + " is " + s
 }
 
 func (d *decoder) toolChoice(v value, req *chat.Request, set *settings) {
@@ -397,7 +420,11 @@ func (c *Call) Place(kept bool) (ID, error) {
 	case !kept && c.Store != nil && wanted:
 		return ID{}, chat.Unsupported("store", "'store' is true, but this route keeps no responses: leave it out, or have the operator turn sessions on.")
 	}
-	if !kept || !wanted && c.Previous == "" && c.Conversation == "" {
+	if !kept {
+		return NewID(""), nil
+	}
+	if !wanted && c.Previous == "" && c.Conversation == "" {
+		c.Request.Turn = &chat.Turn{Forget: true}
 		return NewID(""), nil
 	}
 	t := &chat.Turn{Front: c.front, Trim: c.trim, Forget: !wanted}

@@ -62,18 +62,37 @@ func textOf(f *chat.Format) formatText {
 
 type toolBody struct {
 	Type        string          `json:"type"`
+	Namespace   string          `json:"namespace,omitempty"`
 	Name        string          `json:"name"`
 	Description *string         `json:"description"`
 	Parameters  json.RawMessage `json:"parameters"`
 	Strict      bool            `json:"strict"`
 }
 
-func toolsOf(tools []chat.Tool) []toolBody {
-	out := make([]toolBody, len(tools))
-	for i, t := range tools {
-		out[i] = toolBody{"function", t.Name, nilOr(t.Description), t.Parameters, t.Strict}
+func toolOf(t chat.Tool) toolBody {
+	return toolBody{Type: "function", Name: t.Name, Description: nilOr(t.Description), Parameters: t.Parameters, Strict: t.Strict}
+}
+
+// full is the name of a tool as models know it, who know no namespaces.
+func (b *toolBody) full() string { return fullName(b.Namespace, b.Name) }
+
+func fullName(namespace, name string) string {
+	if namespace == "" {
+		return name
 	}
-	return out
+	return namespace + "__" + name
+}
+
+// parted returns the namespace and the name of a tool that a model calls.
+func (s *settings) parted(full string) (namespace, name string) {
+	if s != nil {
+		for i := range s.Tools {
+			if s.Tools[i].full() == full {
+				return s.Tools[i].Namespace, s.Tools[i].Name
+			}
+		}
+	}
+	return "", full
 }
 
 // note returns what is kept of the request beside its items: the settings, with
@@ -87,8 +106,8 @@ func (c *Call) note(req *chat.Request) []byte {
 	s.Tools = append([]toolBody{}, s.Tools...)
 	for i := range s.Tools {
 		for _, t := range req.Tools {
-			if t.Name == s.Tools[i].Name {
-				s.Tools[i] = toolsOf([]chat.Tool{t})[0]
+			if b := &s.Tools[i]; t.Name == b.full() {
+				b.Description, b.Parameters = nilOr(t.Description), t.Parameters
 			}
 		}
 	}

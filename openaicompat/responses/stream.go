@@ -27,31 +27,31 @@ func NewStream(head wire.Head, c *Call) *Stream {
 
 // An event is one of the stream. Each has a few of the fields.
 type event struct {
-	Type         string          `json:"type"`
-	Sequence     int             `json:"sequence_number"`
-	Response     *responseBody   `json:"response,omitempty"`
-	ItemID       string          `json:"item_id,omitempty"`
-	OutputIndex  *int            `json:"output_index,omitempty"`
-	ContentIndex *int            `json:"content_index,omitempty"`
-	SummaryIndex *int            `json:"summary_index,omitempty"`
-	Item         any             `json:"item,omitempty"`
-	Part         any             `json:"part,omitempty"`
-	Delta        *string         `json:"delta,omitempty"`
-	LogProbs     *[]logBody      `json:"logprobs,omitempty"`
-	Text         *string         `json:"text,omitempty"`
-	Refusal      *string         `json:"refusal,omitempty"`
-	Name         string          `json:"name,omitempty"`
-	Arguments    *string         `json:"arguments,omitempty"`
-	Code         *string         `json:"code,omitempty"`
-	Message      string          `json:"message,omitempty"`
-	Param        *string         `json:"param,omitempty"`
-	Error        json.RawMessage `json:"error,omitempty"`
+	Type         string        `json:"type"`
+	Sequence     int           `json:"sequence_number"`
+	Response     *responseBody `json:"response,omitempty"`
+	ItemID       string        `json:"item_id,omitempty"`
+	OutputIndex  *int          `json:"output_index,omitempty"`
+	ContentIndex *int          `json:"content_index,omitempty"`
+	SummaryIndex *int          `json:"summary_index,omitempty"`
+	Item         any           `json:"item,omitempty"`
+	Part         any           `json:"part,omitempty"`
+	Delta        *string       `json:"delta,omitempty"`
+	LogProbs     *[]logBody    `json:"logprobs,omitempty"`
+	Text         *string       `json:"text,omitempty"`
+	Refusal      *string       `json:"refusal,omitempty"`
+	Name         string        `json:"name,omitempty"`
+	Arguments    *string       `json:"arguments,omitempty"`
 }
 
 func (s *Stream) event(ev event) {
 	ev.Sequence = s.sequence
+	s.frame(ev.Type, ev)
+}
+
+func (s *Stream) frame(name string, ev any) {
 	s.sequence++
-	s.out.WriteString("event: " + ev.Type + "\ndata: ")
+	s.out.WriteString("event: " + name + "\ndata: ")
 	s.out.Write(marshal(ev))
 	s.out.WriteString("\n\n")
 }
@@ -67,6 +67,7 @@ func (s *Stream) Frames(ev chat.Event) ([]byte, error) {
 	if ev.Usage != nil {
 		b := s.response()
 		s.event(event{Type: "response." + b.Status, Response: b})
+		s.out.WriteString(wire.Done) // in the same write: there are clients that leave before it
 	}
 	return []byte(s.out.String()), nil
 }
@@ -86,7 +87,19 @@ func (s *Stream) Failure(err error, request string) []byte {
 	s.out.Reset()
 	s.begin()
 	e, raw := errorOf(err, request)
-	s.event(event{Type: "error", Code: e.Code, Message: e.Message, Param: e.Param, Error: raw})
+	s.frame("error", struct {
+		Type     string          `json:"type"`
+		Sequence int             `json:"sequence_number"`
+		Code     *string         `json:"code"`
+		Message  string          `json:"message"`
+		Param    *string         `json:"param"`
+		Error    json.RawMessage `json:"error"`
+	}{"error", s.sequence, e.Code, e.Message, e.Param, raw})
+	for _, it := range s.items {
+		if it.status == inProgress {
+			it.status = incomplete
+		}
+	}
 	b := s.response()
 	b.Status = failed
 	b.Error = &failureBody{Code: e.Type, Message: e.Message}

@@ -16,15 +16,7 @@ import (
 //
 // Of a delta's index that is missing, the position in the chunk takes the
 // place.
-func DecodeChunk(data []byte) ([]chat.Event, error) { return AppendChunk(nil, data) }
-
-// AppendChunk is DecodeChunk that appends to events.
-func AppendChunk(events []chat.Event, data []byte) ([]chat.Event, error) {
-	if events, ok := scanAnswer(events, data, "delta"); ok {
-		return events, nil
-	}
-	return decodeAnswer(events, data, func(c *answerChoice) json.RawMessage { return c.Delta })
-}
+func DecodeChunk(data []byte) ([]chat.Event, error) { return new(Chunks).Append(nil, data) }
 
 // DecodeCompletion reads the body of an answer that was asked for as a whole,
 // as one chunk that has all of it.

@@ -79,6 +79,17 @@ func (c *Completion) Filtered() (request, answer *chat.Filtered) {
 
 // Encode returns the body of the whole answer.
 func (c *Completion) Encode() ([]byte, error) {
+	n := 384
+	for _, ch := range c.choices {
+		n += 128 + ch.text.Len() + ch.reasoning.Len() + ch.refusal.Len()
+	}
+	if body, ok := c.appendTo(make([]byte, 0, n+n/16)); ok {
+		return body, nil
+	}
+	return c.encode()
+}
+
+func (c *Completion) encode() ([]byte, error) {
 	body := completionBody{
 		ID:      c.ID,
 		Object:  "chat.completion",

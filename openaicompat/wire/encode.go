@@ -20,9 +20,29 @@ func marshal(v any) ([]byte, error) {
 
 // EncodeRequest writes the body that asks a server of this protocol for the
 // answer to req: as a stream that ends with the usage, unless it may come as a
-// whole. What DecodeRequest
-// makes of it is req again, but for the ID, which travels in a header.
+// whole. What DecodeRequest makes of it is req again, but for the ID, which
+// travels in a header.
 func EncodeRequest(req *chat.Request) ([]byte, error) {
+	if body, ok := appendRequest(make([]byte, 0, roomFor(req)), req); ok {
+		return body, nil
+	}
+	return encodeRequest(req)
+}
+
+// roomFor is about how long the body of a request is.
+func roomFor(req *chat.Request) int {
+	n := 256
+	for i := range req.Messages {
+		m := &req.Messages[i]
+		n += 64 + len(m.Reasoning)
+		for j := range m.Content {
+			n += len(m.Content[j].Text)
+		}
+	}
+	return n + n/16 // escapes
+}
+
+func encodeRequest(req *chat.Request) ([]byte, error) {
 	body := requestBody{
 		Model:             req.Model,
 		Messages:          make([]messageBody, len(req.Messages)),

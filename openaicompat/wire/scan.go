@@ -14,6 +14,10 @@ import (
 // makes the same of this one (see FuzzScanAnswer).
 func scanAnswer(events []chat.Event, data []byte, said string) ([]chat.Event, bool) {
 	a := scannedAnswer{scan: scan{b: data}, said: said}
+	return a.read(events)
+}
+
+func (a *scannedAnswer) read(events []chat.Event) ([]chat.Event, bool) {
 	if !a.object(inAnswer) || !a.ended() {
 		return events, false
 	}
@@ -29,8 +33,11 @@ func scanAnswer(events []chat.Event, data []byte, said string) ([]chat.Event, bo
 	}
 	if a.usage != nil {
 		var u usageBody
-		if json.Unmarshal(a.usage, &u) != nil {
-			return events[:0], false
+		if s := (scan{b: a.usage}); !s.usage(&u) {
+			u = usageBody{}
+			if json.Unmarshal(a.usage, &u) != nil {
+				return events[:0], false
+			}
 		}
 		if !u.unknown {
 			events = append(events, chat.Event{Usage: u.usage()})
@@ -47,6 +54,10 @@ type scannedAnswer struct {
 	finish string
 	usage  []byte
 	seen   uint // keys that may stand but once
+
+	texts      int  // how many texts are not empty
+	start, end int  // where the last of them stands, with its quotes
+	kind       uint // and its key
 }
 
 // Keys that mean something, each a bit.
@@ -78,31 +89,9 @@ const (
 	inPiece
 )
 
-// object reads an object. Keys are of small letters: encoding/json knows fields
-// by capitals as well.
+// object reads an object.
 func (a *scannedAnswer) object(in place) bool {
-	if !a.take('{') {
-		return false
-	}
-	if a.take('}') {
-		return true
-	}
-	for {
-		if a.peek() != '"' {
-			return false
-		}
-		key, _, ok := a.str()
-		if !ok || !small(key) || !a.take(':') {
-			return false
-		}
-		a.space()
-		if !a.field(in, key) {
-			return false
-		}
-		if !a.take(',') {
-			return a.take('}')
-		}
-	}
+	return a.fields(func(key []byte) bool { return a.field(in, key) })
 }
 
 // field reads the value of a key, which begins here.
@@ -152,7 +141,7 @@ func (a *scannedAnswer) choice(key []byte) bool {
 	case a.said:
 		return a.once(keySaid) && a.object(inPiece)
 	case "finish_reason":
-		return a.once(keyFinish) && a.text(&a.finish)
+		return a.once(keyFinish) && a.orNull(&a.finish)
 	case "logprobs", "stop_reason":
 		return a.null()
 	case "delta", "message":
@@ -164,11 +153,11 @@ func (a *scannedAnswer) choice(key []byte) bool {
 func (a *scannedAnswer) piece(key []byte) bool {
 	switch string(key) {
 	case "content":
-		return a.once(keyContent) && a.text(&a.event.Text)
+		return a.words(keyContent, &a.event.Text)
 	case "reasoning_content", "reasoning":
-		return a.once(keyReasoning) && a.text(&a.event.Reasoning)
+		return a.words(keyReasoning, &a.event.Reasoning)
 	case "refusal":
-		return a.once(keyRefusal) && a.text(&a.event.Refusal)
+		return a.words(keyRefusal, &a.event.Refusal)
 	case "tool_calls":
 		return a.null()
 	}
@@ -186,21 +175,38 @@ func (a *scannedAnswer) index() bool {
 	return n > 0 && n <= 3 && (n == 1 || a.b[from] != '0') && a.event.Choice < MaxChoices && !a.at('.') && !a.at('e') && !a.at('E')
 }
 
-// text reads a string or null.
-func (a *scannedAnswer) text(to *string) bool {
-	if a.null() {
-		return true
-	}
-	raw, escapes, ok := a.str()
-	switch {
-	case !ok || !utf8.Valid(raw): // whose bytes encoding/json replaces
+// words reads one of the texts of a piece.
+func (a *scannedAnswer) words(key uint, to *string) bool {
+	from := a.i
+	if !a.once(key) || !a.orNull(to) {
 		return false
-	case escapes:
-		*to = unescape(raw)
-	default:
-		*to = string(raw)
+	}
+	if *to != "" {
+		a.texts++
+		a.start, a.end, a.kind = from, a.i, key
 	}
 	return true
+}
+
+// orNull reads a string or null.
+func (s *scan) orNull(to *string) (ok bool) {
+	if s.null() {
+		return true
+	}
+	*to, ok = s.text()
+	return ok
+}
+
+// text reads a string.
+func (s *scan) text() (string, bool) {
+	raw, escapes, ok := s.str()
+	switch {
+	case !ok || !utf8.Valid(raw): // whose bytes encoding/json replaces
+		return "", false
+	case escapes:
+		return unescape(raw), true
+	}
+	return string(raw), true
 }
 
 // A scan reads JSON from left to right. Its methods report whether what they
@@ -245,6 +251,33 @@ func small(key []byte) bool {
 		}
 	}
 	return true
+}
+
+// fields reads an object, the value of each key by read. Keys are of small
+// letters: encoding/json knows fields by capitals as well.
+func (s *scan) fields(read func(key []byte) bool) bool {
+	if !s.take('{') {
+		return false
+	}
+	if s.take('}') {
+		return true
+	}
+	for {
+		if s.peek() != '"' {
+			return false
+		}
+		key, _, ok := s.str()
+		if !ok || !small(key) || !s.take(':') {
+			return false
+		}
+		s.space()
+		if !read(key) {
+			return false
+		}
+		if !s.take(',') {
+			return s.take('}')
+		}
+	}
 }
 
 // null reads null, if that comes next.

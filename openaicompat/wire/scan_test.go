@@ -41,6 +41,55 @@ func FuzzScanAnswer(f *testing.F) {
 	})
 }
 
+// What was read of one chunk does not change what is read of the next.
+func FuzzChunks(f *testing.F) {
+	const a = `{"id":"c","choices":[{"index":0,"delta":{"content":"你好"},"finish_reason":null}]}`
+	for _, s := range []string{
+		`{"id":"c","choices":[{"index":0,"delta":{"content":""},"finish_reason":null}]}`,
+		`{"id":"c","choices":[{"index":0,"delta":{"content":"\u4f60\"x"},"finish_reason":null}]}`,
+		`{"id":"c","choices":[{"index":0,"delta":{"content":null},"finish_reason":null}]}`,
+		`{"id":"c","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}`,
+		`{"id":"c","choices":[{"index":0,"delta":{"content":"x","content":"y"},"finish_reason":null}]}`,
+		`{"id":"c","choices":[{"index":0,"delta":{"content":"` + "\xff" + `"},"finish_reason":null}]}`,
+		`{"id":"c","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]} x`,
+		`{"choices":[{"index":1,"delta":{"content":"","reasoning":"r"}}]}`, `{"choices":[{"delta":{"refusal":"r","role":"x"}}]}`,
+	} {
+		f.Add([]byte(a), []byte(s))
+		f.Add([]byte(s), []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		var c Chunks
+		for _, data := range [][]byte{first, second, first} {
+			got, err := c.Append(nil, data)
+			want, wantErr := decodeAnswer(nil, data, func(c *answerChoice) json.RawMessage { return c.Delta })
+			if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
+				t.Errorf("%q, after %q\nread:     %+v, %v\nexpected: %+v, %v", data, first, got, err, want, wantErr)
+			}
+		}
+	})
+}
+
+// What is read of a usage, encoding/json reads the same.
+func FuzzScanUsage(f *testing.F) {
+	for _, s := range []string{
+		`{"prompt_tokens":20,"completion_tokens":64,"total_tokens":84}`, `{"prompt_tokens":null,"completion_tokens": 0 ,"x":[{}]}`, `{}`,
+		`{"prompt_tokens":1,"prompt_tokens_details":{"cached_tokens":3,"y":null},"completion_tokens_details":{"reasoning_tokens":1},"prompt_tokens":2}`,
+		`{"prompt_tokens_details":null,"completion_tokens_details":{}}`, `{"prompt_tokens":01}`, `{"prompt_tokens":-1}`, `{"completion_tokens":99999999999999}`,
+		`{"prompt_tokens":1e3}`, `{"Prompt_tokens":1}`, `{"prompt_tokens":1234567890123456789}`, `{"prompt_tokens":"1"}`, `{"prompt_tokens_details":[]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got, want usageBody
+		if s := (scan{b: data}); !s.usage(&got) || !s.ended() {
+			return
+		}
+		if err := json.Unmarshal(data, &want); err != nil || got != want {
+			t.Errorf("%q\nscanned:  %+v\nexpected: %+v, %v", data, got, want, err)
+		}
+	})
+}
+
 // The shapes that servers send are those that are scanned.
 func TestCommonChunksAreScanned(t *testing.T) {
 	for _, s := range []string{
@@ -58,9 +107,10 @@ func TestCommonChunksAreScanned(t *testing.T) {
 func BenchmarkDecodeChunk(b *testing.B) {
 	data := []byte(`{"id":"chatcmpl-b3f1c9","object":"chat.completion.chunk","created":1764000000,"model":"m","system_fingerprint":"fp_44709d","choices":[{"index":0,"delta":{"content":"你好"},"logprobs":null,"finish_reason":null}]}`)
 	var events []chat.Event
+	var chunks Chunks
 	b.ReportAllocs()
 	for b.Loop() {
-		events, _ = AppendChunk(events[:0], data)
+		events, _ = chunks.Append(events[:0], data)
 	}
 	if len(events) != 1 {
 		b.Fatal(events)

@@ -29,6 +29,9 @@ func main() {
 	}
 }
 
+// window is how many tokens a conversation may have.
+const window = 4096
+
 // options are the command line.
 type options struct {
 	home    string
@@ -40,6 +43,7 @@ type options struct {
 	words   int           // of a system prompt
 	said    int           // words of a user in a turn
 	think   time.Duration // most of it before a turn
+	cache   int           // tokens of each engine's
 	rounds  int
 }
 
@@ -55,12 +59,13 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.words, "words", 100, "words of a system prompt")
 	flags.IntVar(&o.said, "turn-words", 120, "words of a user in a turn")
 	flags.DurationVar(&o.think, "think", 3*time.Second, "most time between an answer and the next turn; without any, the least busy engine is the one that has just answered")
+	flags.IntVar(&o.cache, "cache", 65536, "tokens that the cache of each engine holds; 4096 at least")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.clients < 1 || o.talks < 1 || o.turns < 1 || o.systems < 1 || o.words < 1 || o.said < 1 || o.rounds < 1 {
-		return fmt.Errorf("all numbers have to be above 0: %+v", o)
+	if o.clients < 1 || o.talks < 1 || o.turns < 1 || o.systems < 1 || o.words < 1 || o.said < 1 || o.rounds < 1 || o.cache < window {
+		return fmt.Errorf("all numbers have to be above 0, and the cache at least %d: %+v", window, o)
 	}
 	fmt.Printf("%d conversations of %d turns over %d system prompts of %d words, %d words a turn, %d at once\n\n", o.talks, o.turns, o.systems, o.words, o.said, o.clients)
 	fmt.Println("| balance | prompt tokens | computed | from the cache | first token, median | 99th percentile |")

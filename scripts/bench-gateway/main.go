@@ -55,7 +55,6 @@ type bench struct {
 	rounds   int
 	each     time.Duration
 	streams  int
-	profile  string // file; empty: none
 	progress io.Writer
 
 	address string // of the upstream

@@ -35,6 +35,11 @@ async function calls(ask) {
   }
 }
 
+function unknown(name) {
+  const openai = createOpenAI({ baseURL, apiKey });
+  return { openai: openai.chat, 'openai, by default': openai }[name]?.('no-such-model') ?? compatible('no-such-model');
+}
+
 function aiSDK(name, model) {
   const asked = { model, prompt, maxOutputTokens: 64, maxRetries: 0 };
   const tools = { find_order: tool({ description: '查询订单', inputSchema: z.object({ id: z.string() }), execute: async () => '已发货' }) };
@@ -59,7 +64,7 @@ function aiSDK(name, model) {
       answer.parse(output);
     },
     async [`${name}: unknown model`]() {
-      await assert.rejects(generateText({ ...asked, model: name === 'openai' ? createOpenAI({ baseURL, apiKey }).chat('no-such-model') : compatible('no-such-model') }), (err) => err.statusCode === 404);
+      await assert.rejects(generateText({ ...asked, model: unknown(name) }), (err) => err.statusCode === 404);
     },
   };
 }
@@ -70,6 +75,24 @@ const chat = new ChatOpenAI({ model: id, apiKey, maxTokens: 64, maxRetries: 0, c
 await run({
   ...aiSDK('openai-compatible', compatible(id)),
   ...aiSDK('openai', createOpenAI({ baseURL, apiKey }).chat(id)),
+  ...aiSDK('openai, by default', createOpenAI({ baseURL, apiKey })(id)), // the Responses API
+
+  async 'openai, by default: several turns'() {
+    const model = createOpenAI({ baseURL, apiKey })(id);
+    const asked = { model, maxOutputTokens: 16, maxRetries: 0, temperature: 0 };
+    const messages = [{ role: 'user', content: prompt }];
+    const first = await generateText({ ...asked, messages });
+    // The SDK refers to what was said by the ids of items, which the server keeps.
+    messages.push(...first.response.messages, { role: 'user', content: '再说一次' });
+    const next = await generateText({ ...asked, messages });
+    const whole = await generateText({
+      ...asked, providerOptions: { openai: { store: false } },
+      messages: [{ role: 'user', content: prompt }, { role: 'assistant', content: first.text }, { role: 'user', content: '再说一次' }],
+    });
+    assert.equal(next.usage.inputTokens, whole.usage.inputTokens);
+    const { text } = await generateText({ ...asked, prompt: '再说一次', providerOptions: { openai: { previousResponseId: first.response.id } } });
+    assert.ok(text.length > 0);
+  },
 
   async 'LangChain: text'() {
     const message = await chat.invoke([['system', '请用中文回答。'], ['human', prompt]]);

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"bendi/access"
+	"bendi/config"
+	"bendi/internal/certs"
+	"bendi/internal/crowd"
+)
+
+// tlsSettings returns what a configuration says about TLS.
+func tlsSettings(t config.TLS) certs.Settings {
+	return certs.Settings{
+		CertFile: string(t.CertFile), KeyFile: string(t.KeyFile), RootFile: string(t.RootFile),
+		ClientCAFile: string(t.ClientCAFile), OldestTLS: t.Oldest.Number(), OCSP: t.OCSP,
+	}
+}
+
+// tlsFiles returns the files that a configuration names for TLS.
+func tlsFiles(t config.TLS) []string {
+	return slices.DeleteFunc([]string{string(t.CertFile), string(t.KeyFile), string(t.RootFile), string(t.ClientCAFile)}, func(file string) bool { return file == "" })
+}
+
+// secure reads the certificate, where there is to be one.
+func (h *house) secure(context.Context) (err error) {
+	if !h.cfg.Server.TLS.On() {
+		return nil
+	}
+	if h.identity, err = certs.Load(tlsSettings(h.cfg.Server.TLS), time.Now()); err != nil {
+		return usage(fmt.Errorf("the TLS certificate is not served:\n%w", err))
+	}
+	return nil
+}
+
+// showIdentity has new connections see the certificate of this house.
+func (h *house) showIdentity() {
+	if h.identity == nil {
+		return
+	}
+	dir, err := h.cfg.DataDir()
+	if err != nil {
+		dir = "" // what a CA says is not kept, then
+	}
+	if !h.keeper.Use(h.identity, dir) {
+		return
+	}
+	for _, text := range h.identity.Warnings {
+		h.log.Warn("tls: " + text)
+	}
+	h.log.Info("tls: the certificate is in force", "certificate", h.identity.String(), "clients_show_one", h.identity.AsksClients())
+}
+
+// bound has the connections be as many as this house allows.
+func (h *house) bound() {
+	s := h.cfg.Server
+	h.crowd.Limit(crowd.Limits{Total: mostConnections(s.MaxConnections), PerAddress: s.MaxConnectionsPerAddress})
+}
+
+// mostConnections returns how many connections there may be: what is asked for,
+// and no more than half of the files that may be open, for each request may open
+// another one elsewhere.
+func mostConnections(asked int) int {
+	files := maxOpenFiles()
+	if files == 0 {
+		return asked
+	}
+	most := max(8, (files-32)/2)
+	if asked == 0 {
+		return most
+	}
+	return min(asked, most)
+}
+
+// hosts returns the names that the server goes by, or nil where it goes by any:
+// where others can reach it, each request shows a key.
+func (h *house) hosts() []string {
+	s := h.cfg.Server
+	if len(s.Hosts) == 0 && h.door.Closed {
+		return nil
+	}
+	name, _, _ := net.SplitHostPort(h.cfg.Listen)
+	return append([]string{name}, s.Hosts...)
+}
+
+// isPrivate reports whether all that the server listens on can be reached from
+// this machine alone.
+func isPrivate(cfg *config.Config) bool {
+	return access.IsLoopback(cfg.Listen) && (cfg.Server.AdminListen == "" || access.IsLoopback(cfg.Server.AdminListen))
+}
+
+// notes say what whoever looks after the server should know of it.
+func (h *house) notes() []string {
+	notes := h.keeper.Notes()
+	if h.refusedReload.Load() {
+		notes = append(notes, "the configuration or a file that it names was changed and not taken; the log says why")
+	}
+	if m := h.ground.memory; m != nil {
+		if err := m.Unreachable(); err != nil {
+			notes = append(notes, "the store of sessions is down: "+err.Error())
+		}
+	}
+	return notes
+}

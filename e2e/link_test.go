@@ -1,0 +1,128 @@
+package e2e_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// relayFiles writes what a relay and its edge need into a folder.
+func relayFiles(t *testing.T) (cert, key, shared string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "relay"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(name, kind string, b []byte) string {
+		return writeFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b})))
+	}
+	return block("relay.pem", "CERTIFICATE", der), block("relay.key", "PRIVATE KEY", text), writeFile(t, "berlin.key", strings.Repeat("0123456789abcdef", 4)+"\n")
+}
+
+// A backend over a link answers as any other does, the relay adds its key, and
+// what is not granted is refused.
+func TestLink(t *testing.T) {
+	u := newUpstream(t)
+	cert, key, shared := relayFiles(t)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	relay := fmt.Sprintf(`
+relay:
+  listen: %s
+  cert_file: %s
+  cert_key_file: %s
+  upstreams:
+    llm: {url: "%s/v1", key_file: %s}
+  edges:
+    berlin: {key_file: %s, upstreams: [llm]}
+`, address, cert, key, u.URL, writeFile(t, "llm.key", upstreamKey+"\n"), shared)
+	relayFile := writeFile(t, "relay.yaml", relay)
+	startRelay := func() *server {
+		s := launched(t, bendi(t, "relay", "--config", relayFile))
+		t.Cleanup(s.stop)
+		eventually(t, 30*time.Second, "the line that bendi relay prints", func() bool { return strings.Contains(s.stdout.String(), "wss://"+address) })
+		return s
+	}
+	edge := fmt.Sprintf(`
+models:
+  demo: {path: %q, context: 2048, slots: 2, threads: 1, load: demand}
+relays:
+  overseas: {addresses: ["wss://%s"], name: berlin, key_file: %s, ca_file: %s}
+backends:
+  cloud: {url: "%s/v1", zone: inside, link: overseas, models: {echo: {}}}
+  barred: {url: "%s/v2", zone: inside, link: overseas, probe: "off", models: {echo: {}}}
+routes:
+  - {path: /v1/chat, models: [cloud/echo, barred/echo, demo]}
+`, demo(t, demoModel), address, shared, cert, u.URL, u.URL)
+	file := writeFile(t, "bendi.yaml", edge)
+	run(t, "", "doctor", "--config", file).want(t, 3, "relays overseas", "connection refused")
+
+	r := startRelay()
+	run(t, "", "doctor", "--config", file).want(t, 3, "relays overseas: linked to "+address, "cloud: it is there, and has the models", "barred")
+	s := start(t, edge).ready(t)
+	status, answer := s.ask(t, "/v1/chat", `{`+model("cloud/echo")+`,"messages":[{"role":"user","content":"over the link"}]}`)
+	if status != 200 || !strings.Contains(fmt.Sprint(answer), "over the link") {
+		t.Errorf("status %d, %v%v", status, answer, s)
+	}
+	if heard := u.heard(); !strings.Contains(heard, "X-Bendi-Edge:[berlin]") || !strings.Contains(heard, upstreamKey) {
+		t.Errorf("the upstream has heard %s", heard)
+	}
+	if status, answer := s.ask(t, "/v1/chat", `{`+model("barred/echo")+`,"messages":[{"role":"user","content":"x"}]}`); status != 502 && status != 503 {
+		t.Errorf("what is not granted: status %d, %v", status, answer)
+	}
+	eventually(t, 20*time.Second, "all links", func() bool { return strings.Contains(s.get(t, "/admin/links"), `"links":8`) })
+	run(t, "", "link", "status", "--server", s.url).want(t, 0, "overseas", address, "8/8")
+
+	r.signal(t, syscall.SIGTERM)
+	if code := r.exit(t, 10*time.Second); code != 0 {
+		t.Errorf("the relay ended with code %d%v", code, r)
+	}
+	eventually(t, 10*time.Second, "the end of the links", func() bool { return strings.Contains(s.get(t, "/admin/links"), `"links":0`) })
+	run(t, "", "link", "status", "--server", s.url).want(t, 3, "overseas", "0/8")
+	startRelay()
+	eventually(t, 20*time.Second, "the links to come back", func() bool { return strings.Contains(s.get(t, "/admin/links"), `"links":8`) })
+}
+
+// A relay that anybody could use does not start.
+func TestRelayIsRefused(t *testing.T) {
+	cert, key, _ := relayFiles(t)
+	empty := writeFile(t, "empty.key", "\n")
+	for name, tt := range map[string]struct{ config, want string }{
+		"without TLS":      {"relay: {edges: {a: {key_file: " + empty + "}}}", "32 are needed"},
+		"without edges":    {"relay: {cert_file: " + cert + ", cert_key_file: " + key + "}", "has no edges"},
+		"an empty key":     {"relay: {cert_file: " + cert + ", cert_key_file: " + key + ", edges: {a: {key_file: " + empty + "}}}", "32 are needed"},
+		"nothing to show":  {"relay: {cert_file: " + cert + ", cert_key_file: " + key + ", edges: {a: {}}}", "nothing says how it shows who it is"},
+		"no such upstream": {"relay: {edges: {a: {token: true, upstreams: [b]}}}", `no upstream "b"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, "", "relay", "--config", writeFile(t, filepath.Base(t.Name())+".yaml", tt.config+"\n")).want(t, 2, tt.want)
+		})
+	}
+}
