@@ -5,7 +5,7 @@ LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
 
-.PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity bench-memory fuzz soak chaos security lint fmt lib clients clean lib-cuda image-check memory
+.PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity bench-memory bench-link fuzz soak chaos security lint fmt lib clients clean lib-cuda image-check memory
 
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
 	go build -pgo=cmd/bendi/gateway.pgo -o bin/ ./cmd/bendi # not default.pgo: vet and test would compile everything for it
@@ -29,6 +29,9 @@ bench-filter: ## measure the filter's automaton beside other libraries; flags in
 
 bench-affinity: build ## two engines behind one name: what keeping a conversation at its engine gains; flags in BENCH
 	go run ./scripts/bench-affinity $(BENCH)
+
+bench-link: ## the link beside nginx over a bad line, which needs root; flags in BENCH, see docs/performance.md
+	go run ./scripts/line bench $(BENCH)
 
 bench-gateway: build ## measure what the gateway costs beside nginx, with wrk; flags in BENCH, see docs/performance.md
 	go run ./scripts/bench-gateway $(BENCH)

@@ -40,7 +40,8 @@ func (s *server) respond(t testing.TB, key, body string) (r answered, raw string
 }
 
 // Responses are kept for whoever asked for them alone, as the filter let them
-// pass, until they are deleted: then no file has a byte of them. What was not to be kept leaves nothing.
+// pass, until they are deleted: then no file has a byte of them. What was not to
+// be kept leaves nothing.
 func TestResponses(t *testing.T) {
 	const shop, bank = "shop-secret-0123456789", "bank-secret-0123456789"
 	data := t.TempDir()
@@ -96,9 +97,7 @@ func TestResponses(t *testing.T) {
 	}
 
 	// A session of another protocol is a session, and none of this one's are.
-	var header http.Header
-	var text string
-	status, header, text = s.do(t, http.MethodPost, "/v1/responses", shop, "trip", `{"input":"你好","max_output_tokens":4}`)
+	status, header, text := s.do(t, http.MethodPost, "/v1/responses", shop, "trip", `{"input":"你好","max_output_tokens":4}`)
 	if status != http.StatusOK || header.Get("X-Bendi-Session") != "kept=0" || !strings.Contains(text, `"store":false`) {
 		t.Errorf("in a session: %d, x-bendi-session %q: %s", status, header.Get("X-Bendi-Session"), text)
 	}

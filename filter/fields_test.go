@@ -225,7 +225,7 @@ var wireKeys = map[string]string{
 	// Responses':
 	"instructions": "Request.Messages", "items": "Request.Messages", "output": "Request.Messages", "summary": "Message.Reasoning, or one of a few",
 	"call_id": "Message.ToolCallID, and ToolCall.ID", "namespace": "Tool.Name, and ToolCall.Name", "effort": "Request.ReasoningEffort",
-	"file_data": "Part.Data", "filename": "Part.Data", "detail": "Part.Data", "metadata": "Request.Extra, or a user_id", "file_id": "- refused", "file_url": "- refused",
+	"file_data": "Part.Data", "filename": "Part.Data", "detail": "Part.Data", "metadata": "Request.Extra, or an object with a user_id", "user_id": "- Request.User", "file_id": "- refused", "file_url": "- refused",
 	"previous_response_id": "- an id of ours", "conversation": "- an id of ours", "include": "-", "mode": "-", "truncation": "-", "generate_summary": "-", // one of a few
 
 	"session_id": "- Request.Session", "model": "-", "role": "-", "type": "-", "encoding_format": "-", "verbosity": "-", "modalities": "-", // one of a few

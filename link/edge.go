@@ -276,7 +276,7 @@ func (f *far) connect() {
 		f.e.log.Info("link up", "relay", f.url.Host, "after", time.Since(f.since).Round(time.Millisecond))
 		f.since = time.Now()
 	}
-	if f.fails > 0 || f.next.Sub(time.Now()) > comeBack {
+	if f.fails > 0 || time.Until(f.next) > comeBack {
 		f.next = time.Now()
 	}
 	f.fails, f.fault = 0, nil

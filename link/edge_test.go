@@ -375,12 +375,15 @@ func TestNumberOfLinks(t *testing.T) {
 	}
 }
 
-// Many edges come back to a relay little by little.
+// Many edges come back to a relay little by little. With -soak there are more.
 func TestManyEdgesComeBack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes several seconds")
 	}
-	const edges, links = 12, 16
+	edges, links := 12, 16
+	if *soak > 0 {
+		edges = 50
+	}
 	l := newLab(t, say).start()
 	var all []*Edge
 	for range edges {

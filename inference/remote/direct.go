@@ -40,7 +40,7 @@ type direct struct {
 
 const (
 	idleConnTime = 90 * time.Second // longest that a connection is kept
-	connRead     = 4 << 10
+	connRead     = 8 << 10
 	mostInterim  = 5 // answers of status 1xx before the real one
 )
 

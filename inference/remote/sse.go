@@ -55,7 +55,7 @@ func listenerOf(req *chat.Request) listener {
 // readers are for streams; most are read in pieces that are much smaller.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readSize) }}
 
-const readSize = connRead
+const readSize = 4 << 10
 
 // eventsAnd is events with a listener.
 func eventsAnd(r io.Reader, limit int, l listener) iter.Seq2[[]byte, error] {

@@ -23,15 +23,15 @@ func TestExamine(t *testing.T) {
 	tests := []struct {
 		name   string
 		chain  []*x509.Certificate
-		config tls.Config
+		config *tls.Config
 		asFor  string
 		want   []string // status, check and words of findings
 	}{
-		{"nothing wrong", good, tls.Config{}, "localhost", []string{"ok chain complete", "ok names localhost", "ok dates", "ok versions TLS 1.3, TLS 1.2", "ok alpn h2", "ok ocsp no responder", "ok clock", "ok hsts"}},
-		{"no intermediate", bare, tls.Config{}, "localhost", []string{"fail chain Test Intermediate", "fail chain ca.example"}},
-		{"another name", good, tls.Config{}, "bendi.example", []string{"fail names bendi.example", "fail names 127.0.0.1"}},
-		{"expired", expired, tls.Config{}, "localhost", []string{"fail dates 2 days ago"}},
-		{"old versions", good, tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, "localhost", []string{"fail versions TLS 1.1, TLS 1.0", "warn ciphers CBC"}},
+		{"nothing wrong", good, &tls.Config{}, "localhost", []string{"ok chain complete", "ok names localhost", "ok dates", "ok versions TLS 1.3, TLS 1.2", "ok alpn h2", "ok ocsp no responder", "ok clock", "ok hsts"}},
+		{"no intermediate", bare, &tls.Config{}, "localhost", []string{"fail chain Test Intermediate", "fail chain ca.example"}},
+		{"another name", good, &tls.Config{}, "bendi.example", []string{"fail names bendi.example", "fail names 127.0.0.1"}},
+		{"expired", expired, &tls.Config{}, "localhost", []string{"fail dates 2 days ago"}},
+		{"old versions", good, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, "localhost", []string{"fail versions TLS 1.1, TLS 1.0", "warn ciphers CBC"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

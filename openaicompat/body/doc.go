@@ -8,5 +8,5 @@
 // numbers; what the user wrote is never quoted.
 //
 // Which fields there are, and what they mean, is the protocols' business:
-// packages wire and anthropic.
+// packages wire, anthropic and responses.
 package body

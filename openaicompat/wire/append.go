@@ -62,7 +62,7 @@ func appendRequest(w writer, req *chat.Request) ([]byte, bool) {
 	s := &req.Sampling
 	if len(req.Tools) > 0 || req.ToolChoice != nil || req.ParallelToolCalls != nil || req.Format != nil ||
 		req.LogProbs || req.TopLogProbs != 0 || req.ReasoningEffort != "" || req.ThinkingBudget != nil || req.Continue ||
-		len(s.LogitBias) > 0 || samplerBodyOf(*s) != (samplerBody{}) || len(req.Stop) > 0 {
+		len(s.LogitBias) > 0 || samplerBodyOf(*s) != (samplerBody{}) {
 		return nil, false
 	}
 	w.put("{")
@@ -81,6 +81,13 @@ func appendRequest(w writer, req *chat.Request) ([]byte, bool) {
 	}
 	w.put("]")
 	w.whole(`,"max_tokens":`, req.MaxTokens)
+	for i, stop := range req.Stop {
+		w.put([]string{`,"stop":[`, ","}[min(i, 1)])
+		w.quote(stop)
+	}
+	if len(req.Stop) > 0 {
+		w.put("]")
+	}
 	if req.N > 1 {
 		w.whole(`,"n":`, req.N)
 	}
