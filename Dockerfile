@@ -29,13 +29,14 @@ RUN apt-get update \
     && apt-get install --no-install-recommends -y ca-certificates libffi8 libstdc++6 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin bendi \
-    && install -d -o bendi -g bendi -m 0700 /run/bendi
+    && install -d -o bendi -g bendi -m 0700 /run/bendi /var/lib/bendi
 COPY --from=build /src/out/ /opt/bendi/bin/
 COPY --from=libraries /src/out/ /opt/bendi/bin/lib/
 COPY models/demo/ /opt/bendi/models/demo/
 COPY LICENSE /opt/bendi/
 ENV PATH=/opt/bendi/bin:/usr/local/bin:/usr/bin:/bin \
-    XDG_RUNTIME_DIR=/run/bendi
+    XDG_RUNTIME_DIR=/run/bendi \
+    STATE_DIRECTORY=/var/lib/bendi
 WORKDIR /
 USER 10001:10001
 EXPOSE 8080

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -109,6 +110,24 @@ func makePepper(dir string) (pepper, error) {
 	p = make(pepper, pepperSize)
 	rand.Read(p)
 	return p, replace(filepath.Join(dir, pepperFile), []byte(hex.EncodeToString(p)+"\n"))
+}
+
+// readOwn reads a file that others may not write: who could would make an
+// operator's key of any.
+func readOwn(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return nil, fmt.Errorf("others may write %s (mode %#o), and so make themselves keys: see who has, and run chmod 600 on it", path, mode)
+	}
+	return io.ReadAll(f)
 }
 
 // replace puts a file in place of another, or of none, so that there is the old

@@ -170,7 +170,7 @@ func (s *Store) Look() (changed bool, err error) {
 // read reads what the file holds, and the pepper, where there is a file.
 func (s *Store) read() (*book, pepper, error) {
 	b := &book{Version: bookVersion}
-	text, err := os.ReadFile(s.path())
+	text, err := readOwn(s.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return b, nil, nil
 	}

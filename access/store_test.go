@@ -221,6 +221,7 @@ func TestDamage(t *testing.T) {
 		}, "is damaged"},
 		{"no pepper", func(dir string) error { return os.Remove(filepath.Join(dir, "keys.pepper")) }, "keys.pepper is gone"},
 		{"a pepper that others may read", func(dir string) error { return os.Chmod(filepath.Join(dir, "keys.pepper"), 0o644) }, "others may read"},
+		{"keys that others may write", func(dir string) error { return os.Chmod(filepath.Join(dir, "keys.json"), 0o620) }, "others may write"},
 		{"an empty pepper", func(dir string) error { return os.Truncate(filepath.Join(dir, "keys.pepper"), 0) }, "does not hold 32 bytes"},
 	}
 	for _, tt := range tests {

@@ -89,14 +89,19 @@ func (m *Memory) pack(s *Session, shrink bool) (Value, error) {
 	return Value{version, m.Sealer.seal(s.Key, version, text)}, nil
 }
 
-// drop forgets the first turns. What stands before the conversation stays.
+// drop forgets the first turns. What stands before the conversation stays, and
+// so does what the filter has learnt: a summary or a later answer may say again
+// what was said in them.
 func (s *Session) drop(n int) {
 	system := s.system()
 	messages := 0
+	gone := Turn{}
 	for i := range n {
 		messages += len(s.Turns[i].Input) + len(s.Turns[i].Output)
+		gone.inherit(&s.Turns[i])
 	}
 	s.Turns = slices.Clone(s.Turns[n:])
+	s.Turns[0].inherit(&gone)
 	if s.system() == nil {
 		s.Turns[0].System = system
 	}

@@ -227,8 +227,9 @@ type Eraser interface {
 }
 
 // Forget forgets a turn of a session, and reports whether there was one. What
-// went on from it goes on from the turn before it. The session goes with its
-// last turn.
+// went on from it goes on from the turn before it, and keeps what the filter has
+// learnt about it, for it may say the same again. The session goes with its last
+// turn.
 func (m *Memory) Forget(ctx context.Context, key Key, id string) (bool, error) {
 	for tries := 1; ; tries++ {
 		was, err := m.forget(ctx, key, id)
@@ -258,6 +259,7 @@ func (m *Memory) forget(ctx context.Context, key Key, id string) (bool, error) {
 	for _, t := range s.Turns {
 		if t.Parent == id {
 			t.Parent = gone.Parent
+			t.inherit(gone)
 		}
 		if t.ID != id {
 			next.Turns = append(next.Turns, t)

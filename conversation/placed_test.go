@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -182,6 +183,52 @@ func TestForget(t *testing.T) {
 		forget("shop", id, true)
 	}
 	store.Dump(func(key conversation.Key, v conversation.Value) { t.Errorf("%v is left: %s", key, v.Data) })
+}
+
+// What was learnt about a turn that is gone holds for those that went on from it:
+// they may say again what it said. So it does where a session has grown too large
+// and loses its first turns.
+func TestWhatIsLearntOutlastsTurns(t *testing.T) {
+	memory := conversation.New(conversation.Options{Store: new(storetest.Store)})
+	m := &model{}
+	r := memory.Remember(m, conversation.Policy{}, nil)
+	first := placed("s", chat.Turn{ID: "a"}, "one")
+	first.Classes, first.Inside = []string{"privacy.id"}, true
+	for _, req := range []*chat.Request{first, placed("s", chat.Turn{ID: "b", Parent: "a"}, "two")} {
+		if _, _, err := say(t, r, req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := memory.Forget(t.Context(), key, "a"); err != nil {
+		t.Fatal(err)
+	}
+	check := func(title string) {
+		t.Helper()
+		if got := m.last(); !got.Inside || !slices.Equal(got.Classes, first.Classes) {
+			t.Errorf("%s: inside %v, classes %q", title, got.Inside, got.Classes)
+		}
+	}
+	if _, _, err := say(t, r, placed("s", chat.Turn{ID: "c", Parent: "b"}, "three")); err != nil {
+		t.Fatal(err)
+	}
+	check("a turn was forgotten")
+
+	memory = conversation.New(conversation.Options{Store: new(storetest.Store), MaxSize: 2000, Trim: conversation.TrimOldest})
+	r = memory.Remember(m, conversation.Policy{}, nil)
+	for i := range 12 {
+		req := ask("s", fmt.Sprint(i, strings.Repeat(" word", 60)))
+		if i == 0 {
+			req.Classes, req.Inside = first.Classes, true
+		}
+		if _, _, err := say(t, r, req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := memory.Session(t.Context(), key)
+	if err != nil || len(s.Turns) > 10 {
+		t.Fatalf("%v; nothing was dropped: %d turns", err, len(s.Turns))
+	}
+	check("turns were dropped")
 }
 
 // Turns that go on from one side by side are all kept, whoever ends first.

@@ -93,6 +93,12 @@ func (s *Session) history() []chat.Message {
 	return all
 }
 
+// inherit has what the filter learnt about an earlier turn hold for t as well.
+func (t *Turn) inherit(earlier *Turn) {
+	t.Classes = union(slices.Clone(t.Classes), earlier.Classes)
+	t.Inside = t.Inside || earlier.Inside
+}
+
 func (t *Turn) messages() []chat.Message { return slices.Concat(t.Input, t.Output) }
 
 // Messages returns the messages of a turn, with those that stand before the

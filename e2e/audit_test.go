@@ -34,7 +34,7 @@ func TestAudit(t *testing.T) {
 		case strings.Contains(string(body), "fail 500"):
 			http.Error(w, fmt.Sprintf(`{"error":{"message":%q,"type":"server_error","code":null}}`, canaryAnswer+canaryBackend), 500)
 		case strings.Contains(string(body), "fail 401"):
-			http.Error(w, fmt.Sprintf(`{"error":{"message":"Incorrect API key: %s","code":"invalid_api_key"}}`, canaryBackend), 401)
+			http.Error(w, fmt.Sprintf(`{"error":{"message":"Incorrect API key: %s","code":"invalid_api_key"}}`, canaryBackend), http.StatusUnauthorized)
 		case strings.Contains(string(body), "break off"):
 			w.Header().Set("Content-Type", "text/event-stream")
 			fmt.Fprintf(w, "data: {\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}]}\n\n", canaryAnswer)

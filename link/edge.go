@@ -156,6 +156,7 @@ const (
 	comeBack     = 4 * time.Second       // within which links come back that were all lost
 	growEvery    = 10 * time.Millisecond // between links that the load asks for
 	shrinkEvery  = 20 * time.Second
+	atOnce       = 16                    // links that are being made; a relay bears some more from one address
 	dark         = 1500 * time.Millisecond // after which links of which none is heard get a fresh one beside them
 )
 
@@ -216,6 +217,7 @@ func (f *far) plan(now time.Time) {
 	if fresh > 0 && silent == fresh && f.dialing == 0 && len(f.links) < 2*f.want {
 		missing = max(missing, 1)
 	}
+	missing = min(missing, atOnce-f.dialing)
 	if missing > 0 && f.fails > 0 {
 		missing = min(missing, 1-f.dialing)
 	}

@@ -388,6 +388,7 @@ func TestManyEdgesComeBack(t *testing.T) {
 	var all []*Edge
 	for range edges {
 		all = append(all, l.edge(func(o *EdgeOptions) { o.Min = links }))
+		time.Sleep(50 * time.Millisecond)
 	}
 	up := func() bool {
 		for _, e := range all {

@@ -13,7 +13,7 @@ import (
 const (
 	headerTime   = 5 * time.Second
 	maxHeader    = 8 << 10
-	maxStrangers = 32 // connections of one address, at once
+	maxStrangers = 128 // connections of one address, at once
 )
 
 // NewServer returns a server for a relay: TLS 1.3 and HTTP/1.1 alone, and

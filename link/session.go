@@ -240,10 +240,8 @@ func (s *Session) send(x *letter) {
 	copies := 1
 	switch {
 	case len(x.payload) > smallWord || s.copies == 1 || s.rtt() < nearby:
-	case x.kind == openFrame:
-		copies = 2 * s.copies
 	case x.st != nil && x.seq < 3:
-		copies = s.copies + 1
+		copies = 2 * s.copies
 	default:
 		copies = s.copies
 	}

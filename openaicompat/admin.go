@@ -1,8 +1,12 @@
 package openaicompat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -103,11 +107,30 @@ func isLocal(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
-// DecodeAction reads the body of an action strictly.
+// DecodeAction reads the body of an action strictly: of a field that it does not
+// know, such as a misspelt limit of a new key, nobody would notice that it counts
+// for nothing.
 func DecodeAction[T any](body []byte) (*T, error) {
 	in := new(T)
-	if err := json.Unmarshal(body, in); err != nil {
-		return nil, &chat.Error{Kind: chat.Invalid, Code: chat.CodeInvalidValue, Msg: "The body is not the JSON object that this takes.", Err: err}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	err := d.Decode(in)
+	if err == nil {
+		if _, err = d.Token(); err == io.EOF {
+			return in, nil
+		}
+		err = errors.New("something follows it")
 	}
-	return in, nil
+	return nil, &chat.Error{Kind: chat.Invalid, Code: chat.CodeInvalidValue, Msg: "The body is not the JSON object that this takes: " + wrongWith(err) + ".", Err: err}
+}
+
+// wrongWith says what is wrong with a body, and nothing that is in its values.
+func wrongWith(err error) string {
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
+		return fmt.Sprintf("%q cannot be a %s", t.Field, t.Value)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok && len(name) <= 64 {
+		return "it has the unknown field " + name
+	}
+	return "it is no JSON that fits"
 }

@@ -2,6 +2,7 @@ package openaicompat_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -79,5 +80,31 @@ func TestWhoMayAct(t *testing.T) {
 	openaicompat.New(o).ServeHTTP(rec, req)
 	if rec.Code != http.StatusConflict || !strings.Contains(rec.Body.String(), "not now") {
 		t.Errorf("an action that fails: status %d: %s", rec.Code, rec.Body)
+	}
+}
+
+// A body with what an action does not know is refused rather than half believed,
+// and of its values the error tells nothing.
+func TestDecodeAction(t *testing.T) {
+	type order struct {
+		Name  string `json:"name"`
+		Limit int    `json:"limit"`
+	}
+	tests := []struct{ name, body, says string }{
+		{"whole", `{"name":"a","limit":1}`, ""},
+		{"a misspelt field", `{"name":"a","limits":1}`, `unknown field "limits"`},
+		{"a wrong type", `{"name":"a","limit":"words of theirs"}`, `"limit" cannot be a string`},
+		{"two bodies", `{"name":"a"}{"name":"b"}`, "no JSON that fits"},
+		{"nothing", ``, "no JSON that fits"},
+	}
+	for _, tt := range tests {
+		_, err := openaicompat.DecodeAction[order]([]byte(tt.body))
+		e, _ := errors.AsType[*chat.Error](err)
+		switch {
+		case tt.says == "" && err != nil:
+			t.Errorf("%s: %v", tt.name, err)
+		case tt.says != "" && (e == nil || e.Kind != chat.Invalid || !strings.Contains(e.Msg, tt.says) || strings.Contains(e.Msg, "words")):
+			t.Errorf("%s: %v, want an error with %q", tt.name, err, tt.says)
+		}
 	}
 }

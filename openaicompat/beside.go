@@ -167,7 +167,7 @@ func tokenizing(body []byte) (q question[chat.TokenizeRequest, chat.Tokens], err
 	if err != nil {
 		return q, err
 	}
-	q.req, q.id, q.model = in.Request, &in.Request.ID, &in.Request.Model
+	q.req, q.id, q.model, q.inside = in.Request, &in.Request.ID, &in.Request.Model, &in.Request.Inside
 	q.encode = func(out *chat.Tokens) ([]byte, error) { return wire.EncodeTokens(out.Tokens, in.Pieces) }
 	return q, nil
 }

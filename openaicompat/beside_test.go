@@ -12,6 +12,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 
+	"bendi/access"
 	"bendi/chat"
 	"bendi/chat/chattest"
 	"bendi/openaicompat"
@@ -115,6 +116,46 @@ func TestRouteWithoutGifts(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+}
+
+// homely is a key whose requests never leave the house.
+type homely struct{}
+
+func (homely) Needed() bool { return true }
+
+func (homely) Check(context.Context, string) (access.Identity, error) {
+	return access.Identity{Name: "homely", Inside: true}, nil
+}
+
+// insider notes whether what it is asked to count has to stay inside.
+type insider struct {
+	engine
+	inside bool
+}
+
+func (m *insider) Tokenize(ctx context.Context, req *chat.TokenizeRequest) (*chat.Tokens, error) {
+	m.inside = req.Inside
+	return gifts.Tokenize(ctx, &chat.TokenizeRequest{Text: "x"})
+}
+
+// To count tokens is to send a text to whoever counts them: that of a key whose
+// requests stay inside does so as well, whichever protocol asks.
+func TestCountingStaysInside(t *testing.T) {
+	for path, body := range map[string]string{
+		"/v1/tokenize":               `{"content":"x"}`,
+		"/v1/messages/count_tokens":  `{"model":"m","messages":[{"role":"user","content":"x"}]}`,
+		"/v1/responses/input_tokens": `{"model":"m","input":"x"}`,
+	} {
+		m := new(insider)
+		h := openaicompat.New(openaicompat.Options{Routes: []openaicompat.Route{{Path: "/v1/chat", Model: m}}, Keys: homely{}})
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer x")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		if rec.Code != http.StatusOK || !m.inside {
+			t.Errorf("%s: status %d, inside %v: %s", path, rec.Code, m.inside, rec.Body)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func counting(body []byte) (q question[chat.TokenizeRequest, chat.Tokens], err e
 		return q, err
 	}
 	q.req = &chat.TokenizeRequest{Model: req.Model, Chat: req}
-	q.id, q.model = &q.req.ID, &q.req.Model
+	q.id, q.model, q.inside = &q.req.ID, &q.req.Model, &q.req.Inside
 	q.encode = func(out *chat.Tokens) ([]byte, error) { return anthropic.EncodeCount(len(out.Tokens)), nil }
 	return q, nil
 }

@@ -91,15 +91,21 @@ func (s *server) readResponse(c *gin.Context, x *exchange, rt Route, body []byte
 }
 
 // find returns what finds the items that a request of whoever asks refers to.
-// The classes of data in them are noted.
+// The classes of data in them are noted. A response is read once, however many of
+// its items are named.
 func (s *server) find(c *gin.Context, x *exchange, found *chat.Request) responses.Find {
 	if s.Turns == nil {
 		return nil
 	}
+	read := make(map[responses.ID]*responses.Turn) // the user is the same for all of a request
 	return func(user, item string) (chat.Message, error) {
 		id, ok := responses.ParseItemID(item)
 		if !ok {
 			return chat.Message{}, responses.NoItem()
+		}
+		turn := read[id]
+		if turn != nil {
+			return turn.Piece(id.Session, item)
 		}
 		turn, err := s.Turns.Turn(c.Request.Context(), Owner{s.principal(c.Request.Header, x), user}, id.Session, id.Turn)
 		if isNotFound(err) {
@@ -108,6 +114,7 @@ func (s *server) find(c *gin.Context, x *exchange, found *chat.Request) response
 		if err != nil {
 			return chat.Message{}, err
 		}
+		read[id] = turn
 		found.Classes = append(found.Classes, turn.Classes...)
 		slices.Sort(found.Classes)
 		found.Classes = slices.Compact(found.Classes)
@@ -127,7 +134,7 @@ func (s *server) countInput(rt Route) handler {
 				return q, err
 			}
 			q.req = &chat.TokenizeRequest{Model: req.Model, Chat: req, Classes: found.Classes, Inside: found.Inside}
-			q.id, q.model = &q.req.ID, &q.req.Model
+			q.id, q.model, q.inside = &q.req.ID, &q.req.Model, &q.req.Inside
 			q.encode = func(out *chat.Tokens) ([]byte, error) { return responses.EncodeCount(len(out.Tokens)), nil }
 			return q, nil
 		}, chat.Tokenize, func(a *chat.Tokens) (string, chat.Usage) { return a.Backend, chat.Usage{} })

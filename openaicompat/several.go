@@ -30,6 +30,7 @@ func several(ctx context.Context, m chat.Model, reqs []*chat.Request) iter.Seq2[
 			wg.Go(func() { pass(ctx, m, req, from, steps) })
 		}
 		var usage chat.Usage
+		var last chat.Event // the one with the usage, which waits until all are over
 		for left := len(reqs); left > 0; {
 			var s step
 			select {
@@ -38,32 +39,43 @@ func several(ctx context.Context, m chat.Model, reqs []*chat.Request) iter.Seq2[
 				yield(chat.Event{}, context.Cause(ctx))
 				return
 			}
-			if s.err != nil {
+			switch {
+			case s.err != nil:
 				yield(chat.Event{}, s.err)
 				return
-			}
-			if u := s.ev.Usage; u != nil {
+			case s.over:
 				left--
-				usage.PromptTokens += u.PromptTokens
-				usage.CachedTokens += u.CachedTokens
-				usage.CompletionTokens += u.CompletionTokens
-				usage.ReasoningTokens += u.ReasoningTokens
-				usage.Partial = usage.Partial || u.Partial
-				if s.ev.Usage = nil; left == 0 {
-					s.ev.Usage = &usage
+				continue
+			case s.ev.Usage != nil:
+				add(&usage, s.ev.Usage)
+				s.ev, last = last, s.ev
+				if s.ev.Usage == nil {
+					continue // it was the first
 				}
+				s.ev.Usage = nil
 			}
 			if !yield(s.ev, nil) {
 				return
 			}
 		}
+		last.Usage = &usage
+		yield(last, nil)
 	}
 }
 
-// A step is an event of one of several answers, or its failure.
+func add(sum, u *chat.Usage) {
+	sum.PromptTokens += u.PromptTokens
+	sum.CachedTokens += u.CachedTokens
+	sum.CompletionTokens += u.CompletionTokens
+	sum.ReasoningTokens += u.ReasoningTokens
+	sum.Partial = sum.Partial || u.Partial
+}
+
+// A step is an event of one of several answers, its failure, or its end.
 type step struct {
-	ev  chat.Event
-	err error
+	ev   chat.Event
+	err  error
+	over bool
 }
 
 // pass passes on one of several answers.
@@ -83,8 +95,9 @@ func pass(ctx context.Context, m chat.Model, req *chat.Request, from int, steps 
 	}()
 	for ev, err := range held(m.Chat(ctx, req), req.N) {
 		ev.Choice += from
-		if !send(step{ev, err}) {
+		if !send(step{ev: ev, err: err}) || err != nil {
 			return
 		}
 	}
+	send(step{over: true})
 }

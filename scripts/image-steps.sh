@@ -13,6 +13,7 @@ set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 work=
 server=
+state=
 
 finish() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
@@ -111,6 +112,7 @@ inside() {
         case $entry in
         PATH=*) variables+=("PATH=$root${entry#PATH=}") ;;
         XDG_RUNTIME_DIR=*) variables+=("XDG_RUNTIME_DIR=$work/run") ;;
+        STATE_DIRECTORY=*) variables+=("STATE_DIRECTORY=$state") ;;
         CUDA_CACHE_PATH=*) variables+=("CUDA_CACHE_PATH=$work/run") ;;
         *) variables+=("$entry") ;;
         esac
@@ -129,12 +131,15 @@ check() {
     chmod 1777 "$work/run"
     chmod -R a+rX,a-w "$root"
 
-    # Without a key the command of the image must not start.
+    # Without a key, and without a folder to keep one that it makes, the command of
+    # the image must not start.
+    state=$root/nowhere
     if (inside "${command[@]}") >"$work/refused" 2>&1; then
         fail "$file: ${command[*]} starts without an API key"
     fi
     grep -q BENDI_API_KEY "$work/refused" || fail "$file: without a key it says: $(cat "$work/refused")"
 
+    state=$work/run/state
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     url=http://127.0.0.1:$port
     arguments=("${command[@]/#0.0.0.0:8080/127.0.0.1:$port}")

@@ -31,7 +31,6 @@ func (h *house) admit(context.Context) error {
 		h.ground.keys = store
 	}
 	h.door.Store = h.ground.keys
-	h.door.Store.Cut(h.cfg.Access.OnRevoke == "cut")
 	if !h.first && h.door.Closed && h.door.Keys.Len() == 0 && len(h.cfg.Access.JWT) == 0 && !h.door.Store.Any() {
 		h.log.Warn("access: nobody has a key any more, and other machines can reach the server: make one with bendi key create")
 	}
@@ -144,7 +143,7 @@ func (p *program) firstKey(h *house) error {
 	}
 	_, secret, err := d.Store.Create(access.Key{Name: "default"})
 	if err != nil {
-		return fmt.Errorf("making the first API key, for %s can be reached from other machines: %w", h.cfg.Listen, err)
+		return fmt.Errorf("making the first API key, for %s can be reached from other machines: %w; name another folder with data:, or give a key of your own in BENDI_API_KEY", h.cfg.Listen, err)
 	}
 	fmt.Fprintln(p.stdout, p.sayf(
 		" key      %s\n          it is named default, and shown this once: keep it; `bendi key` makes others",

@@ -308,10 +308,11 @@ func (h *house) watch(ctx context.Context) {
 	}, h.findings.flush)
 }
 
-// prevail has what is shared go by this house: the limits, the metrics, and the
-// plans of the experiments.
+// prevail has what is shared go by this house: the limits, the metrics, what a
+// revoked key ends, and the plans of the experiments.
 func (h *house) prevail() {
 	h.limit()
+	h.door.Store.Cut(h.cfg.Access.OnRevoke == "cut")
 	h.bound()
 	h.showIdentity()
 	workers := make(map[string]metrics.Worker)

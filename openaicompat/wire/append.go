@@ -82,7 +82,11 @@ func appendRequest(w writer, req *chat.Request) ([]byte, bool) {
 	w.put("]")
 	w.whole(`,"max_tokens":`, req.MaxTokens)
 	for i, stop := range req.Stop {
-		w.put([]string{`,"stop":[`, ","}[min(i, 1)])
+		if i == 0 {
+			w.put(`,"stop":[`)
+		} else {
+			w.put(",")
+		}
 		w.quote(stop)
 	}
 	if len(req.Stop) > 0 {
