@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"bendi/chat"
 )
 
 // A Memory keeps conversations in a [Store]. It may be used concurrently.
@@ -158,6 +160,9 @@ func (m *Memory) patient() time.Duration { return max(m.Limit, 10*time.Second) }
 func told(err error) error {
 	if e, ok := errors.AsType[*storeError](err); ok {
 		return unavailable(e)
+	}
+	if errors.Is(err, ErrPlace) {
+		return chat.BadParam("after", "'after' is not what a list of sessions was given as where it goes on.")
 	}
 	return err
 }

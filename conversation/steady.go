@@ -69,7 +69,7 @@ func (s *steady) call(ctx context.Context, name string, limit time.Duration, do 
 	err := do(limited)
 	failed := err
 	switch {
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrConflict):
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrConflict), errors.Is(err, ErrPlace):
 		failed = nil
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx) // whoever asked has left, which says nothing of the store

@@ -28,7 +28,8 @@ type Store interface {
 	Delete(ctx context.Context, key Key) (bool, error)
 
 	// List returns sessions of an owner, those used last first, and what to
-	// give as after for those that follow; empty: none do.
+	// give as after for those that follow; empty: none do. Where it never gave
+	// that, it returns [ErrPlace].
 	List(ctx context.Context, owner Owner, after string, limit int) (heads []Head, next string, err error)
 
 	// DeleteAll deletes all sessions of an owner, and returns how many.
@@ -82,4 +83,5 @@ var (
 	ErrNotFound = errors.New("there is no such session")
 	ErrConflict = errors.New("the session has changed meanwhile")
 	ErrMixedUp  = errors.New("the store answered with another session than was asked for")
+	ErrPlace    = errors.New("no list of sessions goes on from there")
 )

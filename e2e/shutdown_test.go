@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,6 +71,28 @@ func TestSecondSignal(t *testing.T) {
 	}
 	if took, limit := time.Since(second), within(2*time.Second); took > limit {
 		t.Errorf("the server ended %v after the second signal, want %v at most%v", took, limit, s)
+	}
+}
+
+// TestShutdownIsRecorded stops the server under a client that is still sending:
+// it is cut off, and that is the last thing in the ledger.
+func TestShutdownIsRecorded(t *testing.T) {
+	data := t.TempDir()
+	s := start(t, oneSlot(t)+"data: "+data+"\n").ready(t)
+	c := must(net.Dial("tcp", strings.TrimPrefix(s.url, "http://")))
+	defer c.Close()
+	fmt.Fprintf(c, "POST /v1/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: half-a-body\r\nContent-Length: 500\r\n\r\n{")
+	time.Sleep(within(300 * time.Millisecond)) // until it is being read
+	s.signal(t, syscall.SIGTERM)
+	if code := s.exit(t, 10*time.Second); code != 0 {
+		t.Errorf("exit code %d, want 0%v", code, s)
+	}
+	var text []byte
+	for _, file := range must(filepath.Glob(filepath.Join(data, "ledger", "*.jsonl"))) {
+		text = append(text, must(os.ReadFile(file))...)
+	}
+	if n := strings.Count(string(text), `"half-a-body"`); n != 1 {
+		t.Errorf("%d records of it, want 1:\n%s%v", n, text, s)
 	}
 }
 

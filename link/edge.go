@@ -156,7 +156,7 @@ const (
 	comeBack     = 4 * time.Second       // within which links come back that were all lost
 	growEvery    = 10 * time.Millisecond // between links that the load asks for
 	shrinkEvery  = 20 * time.Second
-	atOnce       = 16                    // links that are being made; a relay bears some more from one address
+	atOnce       = 16                      // links that are being made; a relay bears some more from one address
 	dark         = 1500 * time.Millisecond // after which links of which none is heard get a fresh one beside them
 )
 

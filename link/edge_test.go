@@ -384,7 +384,9 @@ func TestManyEdgesComeBack(t *testing.T) {
 	if *soak > 0 {
 		edges = 50
 	}
-	l := newLab(t, say).start()
+	l := newLab(t, say)
+	l.options.MaxLinks = edges * links // they share a name here
+	l.start()
 	var all []*Edge
 	for range edges {
 		all = append(all, l.edge(func(o *EdgeOptions) { o.Min = links }))

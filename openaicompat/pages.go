@@ -63,6 +63,9 @@ func (s *server) ready(c *gin.Context, x *exchange) error {
 }
 
 func (s *server) notFound(c *gin.Context, x *exchange) error {
+	if len(s.chats) == 0 { // what the operator asks alone
+		return chat.Errorf(chat.NotFound, "There is nothing at this path: this address is the operator's, and models answer at another.")
+	}
 	return chat.Errorf(chat.NotFound, "There is nothing at this path. Ask for an answer with POST %s, also with /completions or /chat/completions behind it; list the models with GET %s.",
 		strings.Join(s.chats, ", "), strings.Join(s.lists, ", "))
 }

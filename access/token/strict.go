@@ -110,12 +110,12 @@ func value(d *json.Decoder, depth int) (any, error) {
 func checkHeader(header map[string]any, algorithms []string) error {
 	for name, v := range header {
 		switch name {
-		case "alg", "kid", "typ":
+		case "alg", "kid", "typ", "x5t", "x5t#S256": // the last two name the key once more, and are not looked at
 			if _, ok := v.(string); !ok {
 				return fmt.Errorf("its %s is no text", name)
 			}
 		default:
-			return errors.New("its header has more than alg, kid and typ")
+			return errors.New("its header has more than alg, kid, typ and x5t")
 		}
 	}
 	if alg, _ := header["alg"].(string); !slices.Contains(algorithms, alg) {

@@ -140,6 +140,17 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
+// Some issuers name their key twice, by kid and by the hash of its certificate,
+// which opens nothing here and is no reason to refuse a token.
+func TestThumbprint(t *testing.T) {
+	v := verifier(t, nil)
+	for _, header := range []string{`{"alg":"HS256","x5t":"AAAA"}`, `{"typ":"JWT","alg":"HS256","x5t#S256":"AAAA"}`} {
+		if _, err := v.Check(t.Context(), forge(header, text(t, claims()), secret)); err != nil {
+			t.Errorf("%s: %v", header, err)
+		}
+	}
+}
+
 // Whatever is tried, each of these is refused as a token that is not valid,
 // within 5 ms, and with nothing of it in the error.
 func TestRefuses(t *testing.T) {

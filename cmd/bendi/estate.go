@@ -77,6 +77,21 @@ func (e *estate) leave(h *house) {
 	}
 }
 
+// lastTime is how long those whose connections are cut may take to end.
+const lastTime = 2 * time.Second
+
+// occupied reports whether requests are being answered.
+func (e *estate) occupied() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, n := range e.guests {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // end closes a house that is no longer in force and has no guests. e.mu is held.
 func (e *estate) end(h *house) {
 	if h != nil && h != e.house && e.guests[h] == 0 && !e.closed {
@@ -133,9 +148,13 @@ func (e *estate) watch(ctx context.Context, ask <-chan os.Signal) {
 	}
 }
 
-// close ends all houses. It is called when no more requests come.
+// close ends all houses. It is called when no more requests come, and the
+// connections of those that are there are cut: they end, and are recorded.
 func (e *estate) close() {
 	e.building <- struct{}{} // nothing is built any more
+	for begun := time.Now(); e.occupied() && time.Since(begun) < lastTime; {
+		time.Sleep(5 * time.Millisecond)
+	}
 	e.rest()
 	e.mu.Lock()
 	e.closed = true

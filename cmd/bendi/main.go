@@ -112,6 +112,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	p.translateHelp(root)
 	strict(root)
 	return root
 }

@@ -57,12 +57,12 @@ func (p *program) serve(ctx context.Context, flags map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer in.close()
 	ask := make(chan os.Signal, 1)
 	signal.Notify(ask, syscall.SIGHUP)
 	defer signal.Stop(ask)
 	e := newEstate(newGround(home, log), src, level)
 	defer e.close()
+	defer in.close() // before that: who is cut off is still to be recorded
 	if err := e.found(ctx, cfg); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -103,6 +104,9 @@ func (p *program) printHouse(h *house, in *front, took time.Duration, err error)
 		return
 	}
 	fmt.Fprintln(w)
+	if h.identity != nil {
+		url = underName(url, h.identity.Leaf())
+	}
 	key := ""
 	if h.door.Needed() {
 		key = ` -H "Authorization: Bearer $BENDI_API_KEY"`
@@ -117,6 +121,24 @@ func (p *program) printHouse(h *house, in *front, took time.Duration, err error)
 		line("", "bendi chat --server %s", url)
 	}
 	fmt.Fprintln(w, p.sayf("Ready in %.1f s. Ctrl-C to stop.", "已就绪，用时 %.1f 秒。按 Ctrl-C 停止。", took.Seconds()))
+}
+
+// underName returns url with a host that cert is of, for clients refuse any other.
+func underName(url string, cert *x509.Certificate) string {
+	scheme, addr, _ := strings.Cut(url, "://")
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || cert.VerifyHostname(host) == nil {
+		return url
+	}
+	for _, name := range cert.DNSNames {
+		if !strings.HasPrefix(name, "*") {
+			return scheme + "://" + net.JoinHostPort(name, port)
+		}
+	}
+	if len(cert.IPAddresses) > 0 {
+		return scheme + "://" + net.JoinHostPort(cert.IPAddresses[0].String(), port)
+	}
+	return url
 }
 
 // reachable returns the address at which this machine reaches a listener: one that

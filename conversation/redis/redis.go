@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -256,8 +257,8 @@ func (s *Store) List(ctx context.Context, owner conversation.Owner, after string
 	skip := 0
 	if after != "" {
 		n, err := strconv.Atoi(after)
-		if err != nil || n < 0 {
-			return nil, "", fmt.Errorf("%q is not where a list of sessions goes on", after)
+		if err != nil || n < 0 || n > math.MaxInt32 {
+			return nil, "", conversation.ErrPlace
 		}
 		skip = n
 	}

@@ -302,7 +302,7 @@ func (s *Store) List(ctx context.Context, owner conversation.Owner, after string
 		text, rest, _ := strings.Cut(after, " ")
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, "", fmt.Errorf("%q is not where a list of sessions goes on", after)
+			return nil, "", conversation.ErrPlace
 		}
 		used, id = n, rest
 	}

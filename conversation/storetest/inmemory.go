@@ -101,7 +101,14 @@ func (s *Store) List(ctx context.Context, owner conversation.Owner, after string
 		}
 	}
 	slices.SortFunc(all, func(a, b conversation.Head) int { return cmp.Or(b.Used.Compare(a.Used), cmp.Compare(a.ID, b.ID)) })
-	skip, _ := strconv.Atoi(after)
+	skip := 0
+	if after != "" {
+		n, err := strconv.Atoi(after)
+		if err != nil || n < 0 {
+			return nil, "", conversation.ErrPlace
+		}
+		skip = n
+	}
 	all = all[min(skip, len(all)):]
 	if len(all) > limit {
 		return all[:limit], strconv.Itoa(skip + limit), nil

@@ -201,6 +201,9 @@ func Run(t *testing.T, open func(t *testing.T) conversation.Store) {
 		if !slices.Equal(got, want) {
 			t.Errorf("listed %v, want %v", got, want)
 		}
+		if _, _, err := s.List(t.Context(), "l", "nowhere", 3); !errors.Is(err, conversation.ErrPlace) {
+			t.Errorf("a list from nowhere: %v, want ErrPlace", err)
+		}
 		if n, err := s.DeleteAll(t.Context(), "l"); n != 7 || err != nil {
 			t.Errorf("DeleteAll = %d, %v, want 7", n, err)
 		}
