@@ -10,4 +10,7 @@ import (
 
 func inBubble(t *testing.T, f func(*testing.T)) { synctest.Test(t, f) }
 
-const lineDelay = 80 * time.Millisecond
+const (
+	lineDelay = 80 * time.Millisecond
+	realTime  = false
+)

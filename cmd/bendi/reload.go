@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,9 @@ func (e *estate) rebuild(ctx context.Context) (*report, error) {
 		return r, nil
 	}
 	e.succeed(next)
+	if slices.ContainsFunc(r.Changes, func(c change) bool { return c.What == "lexicons" }) {
+		e.measured.Filter.Reloaded(true)
+	}
 	return r, nil
 }
 
@@ -111,6 +115,9 @@ func keep(next, now *config.Config) []string {
 	}
 	if next.Server.TLS.On() != now.Server.TLS.On() {
 		kept, next.Server.TLS = append(kept, "server.tls"), now.Server.TLS
+	}
+	if a, b := now.Server.TLS, next.Server.TLS; !reflect.DeepEqual(a.ACME, b.ACME) {
+		kept, next.Server.TLS = append(kept, "server.tls.acme"), a
 	}
 	if next.Log.Format != now.Log.Format {
 		kept, next.Log.Format = append(kept, "log.format"), now.Log.Format

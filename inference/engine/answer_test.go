@@ -26,6 +26,7 @@ func said(t *testing.T, d dialect.Dialect, j *job, finish chat.Finish, tokens ..
 	j.out.put(step{finish: finish})
 	j.end = []context.CancelCauseFunc{func(error) {}}
 	e := &Engine{vocab: v, dialect: d}
+	j.dialect = d
 	seq := func(yield func(chat.Event, error) bool) {
 		if err := e.answer(context.Background(), j, yield); err != nil {
 			yield(chat.Event{}, err)
