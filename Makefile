@@ -56,12 +56,16 @@ soak: build ## many short requests; fails where memory, goroutines, files or KV 
 chaos: build ## every fault of a backend there is, against the built program, with a table of what clients saw
 	@out=$$(go test -count 1 -timeout 5m -v -run '^TestChaos' ./e2e 2>&1); code=$$?; echo "$$out" | grep -v '^ *\(=== \|--- PASS: TestChaos/\|time=\)'; exit $$code
 
-security: build bin/.security/h2spec ## attack a running server from outside; uses sslscan, testssl.sh and slowhttptest where they are installed
+security: build bin/.security/h2spec bin/.security/pebble ## attack a running server from outside; uses sslscan, testssl.sh and slowhttptest where they are installed
 	BENDI_SECURITY=1 go test -count 1 -timeout 25m -v -run '^TestSecurity' ./e2e
 
 bin/.security/h2spec:
 	mkdir -p bin/.security
 	GOBIN=$(CURDIR)/bin/.security go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+
+bin/.security/pebble:
+	mkdir -p bin/.security
+	GOBIN=$(CURDIR)/bin/.security go install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1 github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv@v2.10.1
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "not formatted, run make fmt:"; gofmt -l .; exit 1; }

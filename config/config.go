@@ -128,7 +128,7 @@ func Default() *Config {
 			Drain:        Duration(30e9),
 			AllowOrigins: []string{},
 			Hosts:        []string{},
-			TLS:          TLS{Oldest: "1.2", OCSP: true},
+			TLS:          TLS{Oldest: "1.2", OCSP: true, ACME: ACME{Domains: []string{}, Directory: letsEncrypt}},
 
 			MaxConnections:           4096,
 			MaxConnectionsPerAddress: 256,

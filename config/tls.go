@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -17,10 +18,54 @@ type TLS struct {
 	ClientCAFile Path       `yaml:"client_ca_file"` // who signs the certificates that clients have to show; empty means they need none
 	Oldest       TLSVersion `yaml:"oldest"`         // version that is spoken
 	OCSP         bool       `yaml:"ocsp"`           // the CA's responder is asked, where the certificate names one
+	ACME         ACME       `yaml:"acme"`           // in the place of CertFile and KeyFile
+}
+
+// ACME says which certificates are ordered, and where.
+type ACME struct {
+	Domains     []string `yaml:"domains"` // none: no certificates are ordered
+	Email       string   `yaml:"email"`   // that the CA may write to
+	Directory   string   `yaml:"directory"`
+	AcceptTerms bool     `yaml:"accept_terms"` // of the CA
+	CAFile      Path     `yaml:"ca_file"`      // who signs the certificate of the directory; empty: a public CA
+}
+
+// On reports whether certificates are ordered.
+func (a ACME) On() bool { return len(a.Domains) > 0 }
+
+// letsEncrypt is the directory where none is named.
+const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
+
+func (t TLS) checkACME(bad bad) {
+	const key = "server.tls.acme"
+	a := t.ACME
+	if !a.On() {
+		if a.Email != "" || a.AcceptTerms || a.CAFile != "" || a.Directory != letsEncrypt {
+			bad(key+".domains", "is missing: the names that certificates are ordered for, such as [bendi.example.com]")
+		}
+		return
+	}
+	if t.CertFile != "" || t.KeyFile != "" {
+		bad(key+".domains", "goes without cert_file and key_file: the certificate is either in a file or ordered")
+	}
+	for i, domain := range a.Domains {
+		if !isHost(domain) || net.ParseIP(domain) != nil || strings.ToLower(domain) != domain || !strings.Contains(strings.Trim(domain, "."), ".") || strings.HasSuffix(domain, ".") {
+			bad(fmt.Sprintf("%s.domains[%d]", key, i), "want a name such as bendi.example.com, in lower case and without *; have %q", domain)
+		}
+	}
+	if !a.AcceptTerms {
+		bad(key+".accept_terms", "want true: the CA gives certificates only to who has read its terms and agrees to them")
+	}
+	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		bad(key+".directory", "want the URL of a directory such as %s", letsEncrypt)
+	}
+	if a.Email != "" && (strings.Count(a.Email, "@") != 1 || strings.ContainsAny(a.Email, " \t\r\n,:<>?")) {
+		bad(key+".email", "want one address such as admin@example.com")
+	}
 }
 
 // On reports whether the server speaks TLS.
-func (t TLS) On() bool { return t.CertFile != "" || t.KeyFile != "" }
+func (t TLS) On() bool { return t.CertFile != "" || t.KeyFile != "" || t.ACME.On() }
 
 // A TLSVersion is 1.2 or 1.3.
 type TLSVersion string
@@ -38,6 +83,7 @@ func (v TLSVersion) Number() uint16 {
 
 func (t TLS) check(bad bad) {
 	one(bad, "server.tls.oldest", t.Oldest)
+	t.checkACME(bad)
 	switch {
 	case t.CertFile == "" && t.KeyFile != "":
 		bad("server.tls.cert_file", "is missing beside key_file: the file with the certificate, and the intermediates behind it")

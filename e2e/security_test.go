@@ -56,6 +56,7 @@ var securityRows = []struct {
 	{"30b", "TLS by sslscan", bySSLScan},
 	{"30c", "TLS by testssl.sh", byTestSSL},
 	{"h2spec", "HTTP/2 by h2spec", byH2Spec},
+	{"acme", "certificates by ACME from Pebble", byPebble},
 	{"slowhttptest", "slow clients by slowhttptest", bySlowHTTPTest},
 }
 

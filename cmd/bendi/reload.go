@@ -113,11 +113,8 @@ func keep(next, now *config.Config) []string {
 	if next.Server.AdminListen != now.Server.AdminListen {
 		kept, next.Server.AdminListen = append(kept, "server.admin_listen"), now.Server.AdminListen
 	}
-	if next.Server.TLS.On() != now.Server.TLS.On() {
-		kept, next.Server.TLS = append(kept, "server.tls"), now.Server.TLS
-	}
-	if a, b := now.Server.TLS, next.Server.TLS; !reflect.DeepEqual(a.ACME, b.ACME) {
-		kept, next.Server.TLS = append(kept, "server.tls.acme"), a
+	if a, b := now.Server.TLS, next.Server.TLS; a.On() != b.On() || !reflect.DeepEqual(a.ACME, b.ACME) {
+		kept, next.Server.TLS = append(kept, "server.tls"), a
 	}
 	if next.Log.Format != now.Log.Format {
 		kept, next.Log.Format = append(kept, "log.format"), now.Log.Format

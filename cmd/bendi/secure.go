@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ func tlsSettings(t config.TLS) certs.Settings {
 	return certs.Settings{
 		CertFile: string(t.CertFile), KeyFile: string(t.KeyFile), RootFile: string(t.RootFile),
 		ClientCAFile: string(t.ClientCAFile), OldestTLS: t.Oldest.Number(), OCSP: t.OCSP,
+		ACME: certs.ACME{Domains: t.ACME.Domains, Email: t.ACME.Email, Directory: t.ACME.Directory, RootFile: string(t.ACME.CAFile)},
 	}
 }
 
@@ -31,7 +33,15 @@ func (h *house) secure(context.Context) (err error) {
 	if !h.cfg.Server.TLS.On() {
 		return nil
 	}
-	if h.identity, err = certs.Load(tlsSettings(h.cfg.Server.TLS), time.Now()); err != nil {
+	s := tlsSettings(h.cfg.Server.TLS)
+	if s.ACME.On() {
+		dir, err := h.cfg.DataDir()
+		if err != nil {
+			return usage(fmt.Errorf("the account and the certificates of server.tls.acme have no place: %w", err))
+		}
+		s.ACME.Dir = filepath.Join(dir, "acme")
+	}
+	if h.identity, err = certs.Load(s, time.Now()); err != nil {
 		return usage(fmt.Errorf("the TLS certificate is not served:\n%w", err))
 	}
 	return nil
@@ -51,6 +61,10 @@ func (h *house) showIdentity() {
 	}
 	for _, text := range h.identity.Warnings {
 		h.log.Warn("tls: " + text)
+	}
+	if h.cfg.Server.TLS.ACME.On() {
+		h.log.Info("tls: certificates are ordered", "names", h.cfg.Server.TLS.ACME.Domains, "directory", h.cfg.Server.TLS.ACME.Directory, "clients_show_one", h.identity.AsksClients())
+		return
 	}
 	h.log.Info("tls: the certificate is in force", "certificate", h.identity.String(), "clients_show_one", h.identity.AsksClients())
 }
@@ -84,7 +98,7 @@ func (h *house) hosts() []string {
 		return nil
 	}
 	name, _, _ := net.SplitHostPort(h.cfg.Listen)
-	return append([]string{name}, s.Hosts...)
+	return slices.Concat([]string{name}, s.Hosts, s.TLS.ACME.Domains)
 }
 
 // isPrivate reports whether all that the server listens on can be reached from

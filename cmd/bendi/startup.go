@@ -91,6 +91,9 @@ func (p *program) printHouse(h *house, in *front, took time.Duration, err error)
 	}
 	if h.identity != nil {
 		line("TLS", "%s", h.identity)
+		if cfg.Server.TLS.ACME.On() {
+			line("", "%s", p.say("ordered in the background: port 443 of each name has to lead here; /readyz and the log say how it goes", "在后台申请：各域名的 443 端口须能到达本服务；进展见 /readyz 和日志"))
+		}
 	}
 	if in.back != nil {
 		line(p.say("operator", "管理"), "%s", in.back.url())
@@ -104,7 +107,9 @@ func (p *program) printHouse(h *house, in *front, took time.Duration, err error)
 		return
 	}
 	fmt.Fprintln(w)
-	if h.identity != nil {
+	if a := cfg.Server.TLS.ACME; a.On() {
+		url = "https://" + a.Domains[0]
+	} else if h.identity != nil {
 		url = underName(url, h.identity.Leaf())
 	}
 	key := ""

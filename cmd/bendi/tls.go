@@ -196,6 +196,9 @@ func (p *program) examineTLS(ctx context.Context, cfg *config.Config) certs.Find
 	if id == nil {
 		return found
 	}
+	if cfg.Server.TLS.ACME.On() {
+		return append(found, certs.Finding{Check: "tls", Status: certs.OK, Detail: p.sayf("%s; `bendi tls check` looks at what is served", "%s；用 `bendi tls check` 检查实际出示的证书", id)})
+	}
 	for _, host := range cfg.Server.Hosts {
 		if id.Leaf().VerifyHostname(host) != nil {
 			found = append(found, certs.Finding{Check: "names", Status: certs.Warn,
@@ -238,7 +241,7 @@ func (p *program) checkTLS(ctx context.Context, cfg *config.Config) []finding {
 	}
 	if len(list) == 0 {
 		detail := all[0].Detail
-		if cfg.Server.TLS.On() {
+		if cfg.Server.TLS.CertFile != "" {
 			detail = p.sayf("nothing is wrong with %s", "%s 没有问题", cfg.Server.TLS.CertFile)
 		}
 		list = append(list, finding{"tls", certs.OK, detail})

@@ -15,6 +15,8 @@
 //     nobody in; and who was let in by a CA before is not let in by that alone
 //     once the CA has changed.
 //
-// It does not get certificates from a public CA, and reads no lists of revoked
-// client certificates: take a client's CA away instead.
+// Where [Settings] say so it orders its certificates by ACME, in the background.
+//
+// It reads no lists of revoked client certificates: take a client's CA away
+// instead.
 package certs

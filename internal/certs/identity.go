@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,16 +25,19 @@ type Settings struct {
 	ClientCAFile string // who signs the certificates that clients have to show, PEM; empty: they need none
 	OldestTLS    uint16 // such as [tls.VersionTLS12], which 0 stands for
 	OCSP         bool   // ask the CA's responder, and staple what it says
+
+	ACME ACME // in the place of CertFile and KeyFile
 }
 
 // An Identity is what Settings name, read and looked at. It does not change.
 type Identity struct {
-	settings Settings
-	cert     tls.Certificate
-	chain    chain
-	clients  *x509.CertPool // nil: no certificate is asked for
-	sum      [sha256.Size]byte
-	callers  [sha256.Size]byte // of the client's CAs alone
+	settings  Settings
+	cert      tls.Certificate
+	chain     chain
+	directory *x509.CertPool // of who may sign the certificate of the ACME directory
+	clients   *x509.CertPool // nil: no certificate is asked for
+	sum       [sha256.Size]byte
+	callers   [sha256.Size]byte // of the client's CAs alone
 
 	Warnings []string // what is not wrong yet
 }
@@ -52,6 +56,9 @@ func Load(s Settings, now time.Time) (*Identity, error) {
 // wrong.
 func Inspect(s Settings, now time.Time, say Language) (*Identity, Findings) {
 	r := &report{say: say}
+	if s.ACME.On() {
+		return r.inspectACME(s, now), r.found
+	}
 	id := &Identity{settings: s}
 	certs, text := r.certificates("certificate", s.CertFile)
 	key := r.key(s.KeyFile)
@@ -93,11 +100,14 @@ func (id *Identity) Equal(other *Identity) bool {
 	return id == other || id != nil && other != nil && id.sum == other.sum
 }
 
-// Leaf returns the server's own certificate.
+// Leaf returns the server's own certificate, nil where it is ordered.
 func (id *Identity) Leaf() *x509.Certificate { return id.cert.Leaf }
 
 // String says in a line what is shown: the names, who has signed, until when.
 func (id *Identity) String() string {
+	if a := id.settings.ACME; a.On() {
+		return fmt.Sprintf("%s, by ACME from %s", strings.Join(a.Domains, ", "), a.Directory)
+	}
 	return fmt.Sprintf("%s, by %s, until %s", sans(id.Leaf()), printable(id.Leaf().Issuer.CommonName), day(id.Leaf().NotAfter))
 }
 

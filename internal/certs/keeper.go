@@ -21,11 +21,13 @@ const ticketLife = 12 * time.Hour
 type Keeper struct {
 	log    *slog.Logger
 	client *http.Client // asks responders
-	now    atomic.Pointer[tls.Config]
+	now    atomic.Pointer[served]
 	wake   chan struct{}
+	hired  chan *issuer
 
 	mu      sync.Mutex
 	id      *Identity
+	issuer  *issuer    // of the first identity by ACME; nil: there was none yet
 	cache   string     // folder of what responders have said; empty: none
 	tickets [][32]byte // the newest first
 	turned  time.Time  // when tickets were last
@@ -36,6 +38,12 @@ type Keeper struct {
 	told    int        // the days before the end that were last told of; 0: none
 }
 
+// served is what handshakes go by.
+type served struct {
+	all    *tls.Config
+	issuer *issuer // answers the challenges of its CA; nil: there are none
+}
+
 // NewKeeper returns a Keeper that serves nothing yet. Responders are asked
 // through client, which follows no redirects; where it is nil, through one of
 // its own.
@@ -43,13 +51,14 @@ func NewKeeper(log *slog.Logger, client *http.Client) *Keeper {
 	if client == nil {
 		client = &http.Client{Timeout: responderTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	return &Keeper{log: log, client: client, wake: make(chan struct{}, 1)}
+	return &Keeper{log: log, client: client, wake: make(chan struct{}, 1), hired: make(chan *issuer, 1)}
 }
 
 // Use serves id from now on, and keeps what responders say in a folder, where
 // one is named. It reports whether something else was served before. When other CAs sign the clients' certificates than before, no
 // session from before can be taken up again: it would show a certificate that
-// nobody looks at any more.
+// nobody looks at any more. Certificates are ordered by what the first identity
+// by ACME says of that, while [Keeper.Watch] runs.
 func (k *Keeper) Use(id *Identity, cache string) (changed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -66,6 +75,10 @@ func (k *Keeper) Use(id *Identity, cache string) (changed bool) {
 		if s := k.cached(); s != nil {
 			k.staple, k.asked = s, s.refresh()
 		}
+	}
+	if id.settings.ACME.On() && k.issuer == nil {
+		k.issuer = newIssuer(id, k.log)
+		k.hired <- k.issuer
 	}
 	k.turn(time.Now())
 	select {
@@ -105,11 +118,14 @@ func (k *Keeper) publish() {
 		CipherSuites: suites,
 		NextProtos:   []string{"h2", "http/1.1"},
 	}
+	if k.id.settings.ACME.On() {
+		c.Certificates, c.GetCertificate = nil, k.issuer.certificate
+	}
 	if k.id.clients != nil {
 		c.ClientCAs, c.ClientAuth = k.id.clients, tls.RequireAndVerifyClientCert
 	}
 	c.SetSessionTicketKeys(k.tickets)
-	k.now.Store(c)
+	k.now.Store(&served{all: c, issuer: k.issuer})
 }
 
 // Config returns what a server listens with. It holds no certificate itself:
@@ -118,18 +134,31 @@ func (k *Keeper) Config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			if c := k.now.Load(); c != nil {
-				return c, nil
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			s := k.now.Load()
+			switch {
+			case s == nil:
+				return nil, fmt.Errorf("no certificate is served yet")
+			case s.issuer != nil && isChallenge(hello):
+				return s.issuer.challenge(), nil
 			}
-			return nil, fmt.Errorf("no certificate is served yet")
+			return s.all, nil
 		},
 	}
 }
 
-// Watch makes new keys for tickets, asks responders and warns of the end of
+// Watch makes new keys for tickets, orders certificates, asks responders and warns of the end of
 // certificates, until ctx ends.
 func (k *Keeper) Watch(ctx context.Context) {
+	var ordering sync.WaitGroup
+	defer ordering.Wait()
+	ordering.Go(func() {
+		select {
+		case <-ctx.Done():
+		case i := <-k.hired:
+			i.run(ctx)
+		}
+	})
 	for {
 		k.work(ctx, time.Now())
 		timer := time.NewTimer(k.idle(time.Now()))
@@ -189,6 +218,9 @@ func (k *Keeper) work(ctx context.Context, now time.Time) {
 // warn tells the log that the certificate is about to end, once for each of
 // warnDays, and that it has ended every time. k.mu is held.
 func (k *Keeper) warn(now time.Time) {
+	if k.id.Leaf() == nil {
+		return // the issuer does
+	}
 	left := k.id.Leaf().NotAfter.Sub(now)
 	if left <= 0 {
 		k.log.Error("tls: the certificate has expired; clients refuse it", "names", sans(k.id.Leaf()), "expired", day(k.id.Leaf().NotAfter))
@@ -213,6 +245,9 @@ func (k *Keeper) Notes() []string {
 	if k.id == nil {
 		return nil
 	}
+	if k.id.settings.ACME.On() {
+		return k.issuer.notes(time.Now())
+	}
 	var notes []string
 	switch left := time.Until(k.id.Leaf().NotAfter); {
 	case left <= 0:
@@ -226,12 +261,16 @@ func (k *Keeper) Notes() []string {
 	return notes
 }
 
-// Ends returns when the certificate that is served does, and the response that
+// Ends returns when the certificate that is served does, or the first of them, and the response that
 // is stapled to it; zero where there is none.
 func (k *Keeper) Ends() (cert, stapled time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.id != nil {
+	switch {
+	case k.id == nil:
+	case k.id.settings.ACME.On():
+		cert = k.issuer.ends()
+	default:
 		cert = k.id.Leaf().NotAfter
 	}
 	if k.staple != nil {

@@ -267,7 +267,7 @@ func TestStaple(t *testing.T) {
 		k := NewKeeper(slog.New(slog.NewTextHandler(&log, nil)), &http.Client{Transport: r})
 		cache := t.TempDir()
 		k.Use(id, cache)
-		stapled := func() bool { return len(k.now.Load().Certificates[0].OCSPStaple) > 0 }
+		stapled := func() bool { return len(k.now.Load().all.Certificates[0].OCSPStaple) > 0 }
 		if stapled() {
 			t.Error("stapled before anybody was asked")
 		}
