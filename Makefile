@@ -7,8 +7,10 @@ PORT       ?= 8080
 
 .PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity bench-memory bench-link fuzz soak chaos security lint fmt lib clients clean lib-cuda image-check memory
 
+# The profile is named, since vet and test compile everything anew for a
+# default.pgo.
 build: lib ## build bin/bendi, bin/bendi-engine and bin/lib
-	go build -pgo=cmd/bendi/gateway.pgo -o bin/ ./cmd/bendi # not default.pgo: vet and test would compile everything for it
+	go build -pgo=cmd/bendi/gateway.pgo -o bin/ ./cmd/bendi
 	go build -o bin/ ./cmd/bendi-engine
 
 run: build ## serve the demo model on 127.0.0.1:8080

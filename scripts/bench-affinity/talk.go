@@ -31,7 +31,7 @@ func measure(ctx context.Context, o options, balance string) (*sum, error) {
 	}
 	file := filepath.Join(dir, "bendi.yaml")
 	one := fmt.Sprintf("{path: %q, context: %d, slots: %d, cache: %d, threads: 1}", model, window, o.clients, o.cache)
-	config := fmt.Sprintf("models:\n  a: %s\n  b: %s\nroutes:\n  - path: /v1/chat\n    filter: off\n    models: [{id: chat, tiers: [[a, b]], balance: %s}]\n", one, one, balance)
+	config := fmt.Sprintf("data: data\nmodels:\n  a: %s\n  b: %s\nroutes:\n  - path: /v1/chat\n    filter: off\n    models: [{id: chat, tiers: [[a, b]], balance: %s}]\n", one, one, balance)
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		return nil, err
 	}

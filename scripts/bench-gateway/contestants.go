@@ -208,6 +208,7 @@ func (b *bench) gateway(ctx context.Context, name, program string) (contestant, 
 
 const bendiYAML = `
 listen: %s
+data: data
 log: {level: error}
 backends:
   upstream: {url: "http://%s/v1", zone: inside, models: {m: m}, max_conns: 10000, max_idle: 256, probe: "off"}

@@ -61,6 +61,7 @@ func startServer(ctx context.Context, home string) (*server, error) {
 	}
 	file := filepath.Join(dir, "bendi.yaml")
 	config := fmt.Sprintf(`
+data: data # beside this file, and not what the user's own server remembers
 log: {level: warn}
 models:
   demo:
