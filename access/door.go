@@ -43,14 +43,14 @@ func (d *Door) Check(ctx context.Context, secret string) (Identity, error) {
 	if who, err := d.Keys.Check(ctx, secret); err == nil {
 		return who, nil
 	}
-	if d.Tokens != nil && LooksSigned(secret) {
+	if d.Tokens != nil && looksSigned(secret) {
 		return d.Tokens.Check(ctx, secret)
 	}
 	return Identity{}, known
 }
 
-// LooksSigned reports whether a secret is of the shape of a signed token, and of
+// looksSigned reports whether a secret is of the shape of a signed token, and of
 // no key that is made here.
-func LooksSigned(secret string) bool {
+func looksSigned(secret string) bool {
 	return strings.Contains(secret, ".") && !strings.HasPrefix(secret, SecretPrefix)
 }

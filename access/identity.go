@@ -20,6 +20,9 @@ type Identity struct {
 	Ended context.Context
 }
 
+// MaxPriority is the highest priority there is, and the lowest below 0.
+const MaxPriority = 10
+
 // Scopes are what an Identity may use: route paths and model ids, each of which
 // may end in * for all that begins so. A nil list is everything, an empty one
 // nothing.

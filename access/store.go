@@ -37,7 +37,7 @@ type Store struct {
 	dir  string
 	cut  atomic.Bool // running answers end with the key
 	mu   sync.Mutex
-	last stamp // of the file when it was last looked at; guarded by mu
+	last fs.FileInfo // of the file when it was last looked at; nil: it was not there; guarded by mu
 	now  atomic.Pointer[snapshot]
 }
 
@@ -110,26 +110,6 @@ type ending struct {
 	end context.CancelFunc
 }
 
-// A stamp is how a file looked.
-type stamp struct {
-	there bool
-	size  int64
-	time  time.Time
-	inode uint64
-}
-
-func stampOf(path string) stamp {
-	info, err := os.Stat(path)
-	if err != nil {
-		return stamp{}
-	}
-	s := stamp{there: true, size: info.Size(), time: info.ModTime()}
-	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.inode = sys.Ino
-	}
-	return s
-}
-
 // OpenStore returns the Store in a folder, which may be empty or not there yet:
 // the first change makes it.
 func OpenStore(dir string) (*Store, error) {
@@ -154,17 +134,25 @@ func (s *Store) path() string { return filepath.Join(s.dir, keysFile) }
 func (s *Store) Look() (changed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stamp := stampOf(s.path())
-	if stamp == s.last {
+	info, _ := os.Stat(s.path())
+	if alike(info, s.last) {
 		return false, nil
 	}
-	s.last = stamp
+	s.last = info
 	b, p, err := s.read()
 	if err != nil {
 		return false, err
 	}
 	s.adopt(b, p)
 	return true, nil
+}
+
+// alike reports whether a file looks as it did, or is gone as it was.
+func alike(is, was fs.FileInfo) bool {
+	if is == nil || was == nil {
+		return is == was
+	}
+	return os.SameFile(is, was) && is.Size() == was.Size() && is.ModTime().Equal(was.ModTime())
 }
 
 // read reads what the file holds, and the pepper, where there is a file.
@@ -374,7 +362,7 @@ func (s *Store) change(with func(*book, pepper) error) error {
 	if err := replace(s.path(), append(text, '\n')); err != nil {
 		return fmt.Errorf("writing the API keys: %w", err)
 	}
-	s.last = stampOf(s.path())
+	s.last, _ = os.Stat(s.path())
 	s.adopt(b, p)
 	return nil
 }
@@ -412,14 +400,13 @@ func state(k *Key) string {
 
 // Bounds of what a key may be given.
 const (
-	maxName     = 64
-	maxPriority = 10
-	maxEntries  = 256 // routes, models or labels
-	maxEntry    = 256 // bytes of one
+	maxName    = 64
+	maxEntries = 256 // routes, models or labels
+	maxEntry   = 256 // bytes of one
 )
 
-// IsName reports whether a key may be called so.
-func IsName(name string) bool {
+// isName reports whether a key may be called so.
+func isName(name string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	return name != "" && len(name) <= maxName && strings.Trim(name, letters) == "" && !strings.ContainsAny(name[:1], "._-")
 }
@@ -433,7 +420,7 @@ func (k *Key) check() error {
 		return nil
 	}
 	var errs []error
-	if !IsName(k.Name) {
+	if !isName(k.Name) {
 		errs = append(errs, fmt.Errorf("the name of a key has letters, digits, dots, dashes and underscores, at most %d, and begins with a letter or digit", maxName))
 	}
 	if k.User != "" {
@@ -454,8 +441,8 @@ func (k *Key) check() error {
 	for _, model := range k.Scopes.Models {
 		errs = append(errs, entry("model", model))
 	}
-	if k.Priority < -maxPriority || k.Priority > maxPriority {
-		errs = append(errs, fmt.Errorf("a priority is %d to %d, not %d", -maxPriority, maxPriority, k.Priority))
+	if k.Priority < -MaxPriority || k.Priority > MaxPriority {
+		errs = append(errs, fmt.Errorf("a priority is %d to %d, not %d", -MaxPriority, MaxPriority, k.Priority))
 	}
 	if !k.Expires.IsZero() && !k.Expires.After(time.Now()) {
 		errs = append(errs, fmt.Errorf("the key would have expired already, on %s", k.Expires.UTC().Format(time.RFC3339)))

@@ -2,9 +2,7 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -147,26 +145,11 @@ func countingDefaults() Counting {
 // jwtSecrets reads the secrets of tokens that lie in files.
 func (d *decoder) jwtSecrets(c *Config) {
 	for i := range c.Access.JWT {
-		j, key := &c.Access.JWT[i], fmt.Sprintf("access.jwt[%d]", i)
-		if j.SecretFile == "" {
-			continue
+		j, key := &c.Access.JWT[i], fmt.Sprintf("access.jwt[%d].secret", i)
+		_, both := d.places[key]
+		if text, ok := d.secretIn(j.SecretFile, key, key+"_file", both); ok {
+			j.Secret = NewSecret(strings.TrimRight(text, "\r\n"))
 		}
-		fault := func(format string, args ...any) {
-			d.broken[key+".secret"], d.broken[key+".secret_file"] = true, true
-			d.faults = append(d.faults, d.locate(Fault{Key: key + ".secret_file", Message: fmt.Sprintf(format, args...)}))
-		}
-		if _, both := d.places[key+".secret"]; both {
-			fault("is one too many beside secret; keep one of them")
-			continue
-		}
-		d.reading(string(j.SecretFile))
-		text, err := os.ReadFile(string(j.SecretFile))
-		if err != nil {
-			fault("%v", err)
-			continue
-		}
-		j.Secret = NewSecret(strings.TrimRight(string(text), "\r\n"))
-		d.origins[key+".secret"] = Origin("file " + string(j.SecretFile))
 	}
 }
 
@@ -238,10 +221,7 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 // checkScopes checks what a key may use: each entry has to be of something, or
 // end in * for what there may come to be.
 func (c *Config) checkScopes(bad bad, key string, routes, models []string) {
-	var paths []string
-	for _, r := range c.Routes {
-		paths = append(paths, r.Path)
-	}
+	paths := c.Paths()
 	for i, route := range routes {
 		if !strings.HasSuffix(route, "*") && !slices.Contains(paths, route) {
 			bad(fmt.Sprintf("%s.routes[%d]", key, i), "no route %q%s", route, suggest(route, paths))
@@ -303,7 +283,7 @@ func (j *JWT) check(bad bad, key string, before []JWT) {
 	}
 	if j.JWKSURL != "" {
 		u, err := url.Parse(j.JWKSURL)
-		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && access.IsLoopback(withPort(u))) {
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
 			bad(key+".jwks_url", "want a URL that begins with https://; http:// will do on this machine alone")
 		}
 	}
@@ -312,12 +292,4 @@ func (j *JWT) check(bad bad, key string, before []JWT) {
 			bad(key+"."+name, "want up to 24h, and of leeway up to 10m, have %v", d)
 		}
 	}
-}
-
-// withPort returns the host of u with a port, whether it has one or not.
-func withPort(u *url.URL) string {
-	if u.Port() != "" {
-		return u.Host
-	}
-	return net.JoinHostPort(u.Hostname(), "80")
 }

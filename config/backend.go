@@ -3,7 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
-	"net/netip"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"bendi/access"
 	"bendi/router"
 )
 
@@ -137,6 +138,13 @@ func (m RouteModel) MarshalYAML() (any, error) {
 	return long(m), nil
 }
 
+// complete fills in what m leaves to others.
+func (m *RouteModel) complete() {
+	if len(m.Tiers) > 0 && m.Balance == "" {
+		m.Balance = "least_busy"
+	}
+}
+
 // IDs returns the names of the models of r.
 func (r Route) IDs() []string {
 	ids := make([]string, len(r.Models))
@@ -238,9 +246,7 @@ func (c *Config) completeBackends() {
 			r.Egress.Keys = map[string]Permission{}
 		}
 		for j := range r.Models {
-			if m := &r.Models[j]; len(m.Tiers) > 0 && m.Balance == "" {
-				m.Balance = "least_busy"
-			}
+			r.Models[j].complete()
 		}
 	}
 }
@@ -310,11 +316,6 @@ func (c *Config) checkBackends(bad bad) {
 				bad(key+"."+name, "want %d to %d, have %d", least, most, n)
 			}
 		}
-		span := func(name string, d Duration, least time.Duration) {
-			if time.Duration(d) < least || time.Duration(d) > maxLongWait {
-				bad(key+"."+name, "want %v to 1h, have %v", Duration(least), d)
-			}
-		}
 		if b.Context != 0 {
 			number("context", b.Context, minContext, maxContext)
 		}
@@ -325,15 +326,22 @@ func (c *Config) checkBackends(bad bad) {
 		number("max_idle", b.MaxIdle, 0, 10000)
 		number("weight", b.Weight, 1, maxWeight)
 		number("breaker.failures", b.Breaker.Failures, 1, 1000)
-		span("breaker.cooldown", b.Breaker.Cooldown, 10*time.Millisecond)
-		span("connect_timeout", b.ConnectTimeout, 10*time.Millisecond)
-		span("read_timeout", b.ReadTimeout, 10*time.Millisecond)
-		span("first_token_timeout", b.FirstToken, 0)
+		span(bad, key+".breaker.cooldown", b.Breaker.Cooldown, 10*time.Millisecond)
+		span(bad, key+".connect_timeout", b.ConnectTimeout, 10*time.Millisecond)
+		span(bad, key+".read_timeout", b.ReadTimeout, 10*time.Millisecond)
+		span(bad, key+".first_token_timeout", b.FirstToken, 0)
 		if b.Probe != Off && (strings.ContainsAny(b.Probe, "?# ") || strings.Contains(b.Probe, "..") || strings.Contains(b.Probe, "//")) {
 			bad(key+".probe", "want a path below the URL such as models, or off")
 		} else if b.Kind == "ollama" && b.Probe != Off && b.Probe != "api/version" {
 			bad(key+".probe", "of Ollama is api/version or off")
 		}
+	}
+}
+
+// span checks how long somebody waits.
+func span(bad bad, key string, d Duration, least time.Duration) {
+	if time.Duration(d) < least || time.Duration(d) > maxLongWait {
+		bad(key, "want %v to 1h, have %v", Duration(least), d)
 	}
 }
 
@@ -343,13 +351,12 @@ var ownHeaders = []string{"accept", "accept-encoding", "authorization", "connect
 // checkPlace checks where a backend is. No URL is shown: it may have a key in
 // it.
 func (b Backend) checkPlace(bad bad, key string) {
-	u, err := url.Parse(b.URL)
-	wrong := err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != ""
+	u, right := baseURL(b.URL)
 	switch {
 	case b.URL == "" && b.Socket == "":
 		bad(key+".url", "is missing: where it answers, such as https://llm.example/v1; or give socket")
-	case b.URL != "" && wrong:
-		bad(key+".url", "want http or https with a host, such as https://llm.example/v1, without user, query and fragment")
+	case b.URL != "" && !right:
+		bad(key+".url", "%s", baseURLWanted)
 	case b.URL != "" && u.Scheme == "http" && b.Outside() && b.Socket == "" && !isLoopback(u.Hostname()):
 		bad(key+".url", "is outside of the house and http: all would be sent in the clear; want https")
 	case b.URL != "" && b.Kind == "openai" && b.Socket == "" && strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/chat/completions"):
@@ -380,10 +387,17 @@ func (b Backend) checkPlace(bad bad, key string) {
 	}
 }
 
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+const baseURLWanted = "want http or https with a host, such as https://llm.example/v1, without user, query and fragment"
+
+// baseURL reads the URL that what a server is asked for is below; ok is false
+// where it is none.
+func baseURL(text string) (u *url.URL, ok bool) {
+	u, err := url.Parse(text)
+	return u, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
+
+// isLoopback reports whether a host is this machine.
+func isLoopback(host string) bool { return access.IsLoopback(net.JoinHostPort(host, "0")) }
 
 // checkTiers checks the targets of a model of a route, and reports whether one
 // of them is not there.

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"bendi/access"
 	"bendi/internal/spelling"
 )
 
@@ -22,8 +23,6 @@ const (
 	maxThreads = 1024
 	maxID      = 64
 	maxAlias   = 128
-
-	maxPriority = 10
 )
 
 // reserved are the paths of the server itself.
@@ -301,7 +300,7 @@ func (s Server) check(bad bad) {
 }
 
 func checkPriority(bad bad, key string, priority int) {
-	if priority < -maxPriority || priority > maxPriority {
-		bad(key+".priority", "want %d to %d, have %d", -maxPriority, maxPriority, priority)
+	if priority < -access.MaxPriority || priority > access.MaxPriority {
+		bad(key+".priority", "want %d to %d, have %d", -access.MaxPriority, access.MaxPriority, priority)
 	}
 }

@@ -141,6 +141,15 @@ func Default() *Config {
 // modelDefaults is what a model has that says nothing else.
 func modelDefaults() Model { return Model{Slots: 16, Load: LoadStart, Options: load.Defaults()} }
 
+// Paths returns those of the routes.
+func (c *Config) Paths() []string {
+	paths := make([]string, len(c.Routes))
+	for i, r := range c.Routes {
+		paths[i] = r.Path
+	}
+	return paths
+}
+
 // Offered returns the ids of what runs here: every model, and every adapter
 // of it as model:adapter. A route may name model:* as well, which is all
 // adapters of a model, those that are loaded later too.

@@ -19,9 +19,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"bendi/internal/faults"
-	"bendi/models/load"
-
 	"bendi/internal/spelling"
+	"bendi/models/load"
 )
 
 // A decoder puts a YAML document into a Config. The library's own decoder

@@ -98,9 +98,7 @@ func (c *Config) completeExperiments() {
 			if a.Params == nil {
 				a.Params = map[string]Number{}
 			}
-			if len(a.Model.Tiers) > 0 && a.Model.Balance == "" {
-				a.Model.Balance = "least_busy"
-			}
+			a.Model.complete()
 			e.Arms[arm] = a
 		}
 		c.Experiments[name] = e
@@ -123,10 +121,7 @@ func (c *Config) checkExperiments(bad bad) {
 		if !isName(name, maxID, letters) {
 			bad(key, "the name of an experiment has letters, digits, dots, dashes and underscores, at most %d, and begins with a letter or digit", maxID)
 		}
-		var paths []string
-		for _, r := range c.Routes {
-			paths = append(paths, r.Path)
-		}
+		paths := c.Paths()
 		at := slices.Index(paths, e.Route)
 		switch {
 		case e.Route == "":

@@ -224,24 +224,11 @@ func (d *decoder) override(key string, v reflect.Value, text string, from Origin
 func (d *decoder) keys(c *Config) {
 	for i := range c.Access.Keys {
 		k := &c.Access.Keys[i]
-		key := fmt.Sprintf("access.keys[%d]", i)
-		if k.KeyFile == "" {
-			continue
+		key := fmt.Sprintf("access.keys[%d].key", i)
+		_, both := d.places[key]
+		if text, ok := d.secretIn(k.KeyFile, key, key+"_file", both); ok {
+			k.Key = NewSecret(strings.TrimRight(text, "\r\n"))
 		}
-		if _, both := d.places[key+".key"]; both {
-			d.broken[key] = true
-			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: "is one too many beside key; keep one of them"}))
-			continue
-		}
-		d.reading(string(k.KeyFile))
-		text, err := os.ReadFile(string(k.KeyFile))
-		if err != nil {
-			d.broken[key+".key"], d.broken[key+".key_file"] = true, true
-			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: err.Error()}))
-			continue
-		}
-		k.Key = NewSecret(strings.TrimRight(string(text), "\r\n"))
-		d.origins[key+".key"] = Origin("file " + string(k.KeyFile))
 	}
 	secret, _ := d.lookup(keyVariable)
 	if secret == "" {
@@ -262,32 +249,45 @@ func (d *decoder) keys(c *Config) {
 // backendKeys reads the keys of backends that lie in files.
 func (d *decoder) backendKeys(c *Config) {
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
-		b, key := c.Backends[name], join("backends", name)
-		if b.KeyFile == "" {
+		b, key := c.Backends[name], join("backends", name)+".key"
+		_, both := d.places[key]
+		text, ok := d.secretIn(b.KeyFile, key, key+"_file", both)
+		if !ok {
 			continue
 		}
-		fault := func(format string, args ...any) {
-			d.broken[key+".key"], d.broken[key+".key_file"] = true, true
-			d.faults = append(d.faults, d.locate(Fault{Key: key + ".key_file", Message: fmt.Sprintf(format, args...)}))
+		if b.Key = NewSecret(strings.TrimSpace(text)); b.Key.IsZero() {
+			d.badSecret(key, key+"_file", "is empty: want the key that the backend expects")
 		}
-		if _, both := d.places[key+".key"]; both {
-			fault("is one too many beside key; keep one of them")
-			continue
-		}
-		d.reading(string(b.KeyFile))
-		text, err := os.ReadFile(string(b.KeyFile))
-		if err != nil {
-			fault("%v", err)
-			continue
-		}
-		b.Key = NewSecret(strings.TrimSpace(string(text)))
-		if b.Key.IsZero() {
-			fault("is empty: want the key that the backend expects")
-			continue
-		}
-		d.origins[key+".key"] = Origin("file " + string(b.KeyFile))
 		c.Backends[name] = b
 	}
+}
+
+// secretIn returns the text of the file that a secret lies in; ok is false where
+// it has no file, or not alone: both says that the secret itself is given. The
+// keys are those of the two settings.
+func (d *decoder) secretIn(file Path, key, fileKey string, both bool) (text string, ok bool) {
+	if file == "" {
+		return "", false
+	}
+	if both {
+		d.badSecret(key, fileKey, "is one too many beside %s; keep one of them", key[strings.LastIndexByte(key, '.')+1:])
+		return "", false
+	}
+	d.reading(string(file))
+	read, err := os.ReadFile(string(file))
+	if err != nil {
+		d.badSecret(key, fileKey, "%v", err)
+		return "", false
+	}
+	d.origins[key] = Origin("file " + string(file))
+	return string(read), true
+}
+
+// badSecret says what is wrong with the file of a secret, and that nothing more
+// is to be said about the secret.
+func (d *decoder) badSecret(key, fileKey, format string, args ...any) {
+	d.broken[key], d.broken[fileKey] = true, true
+	d.faults = append(d.faults, d.locate(Fault{Key: fileKey, Message: fmt.Sprintf(format, args...)}))
 }
 
 // isBroken reports whether key or what it is part of is at fault already, so

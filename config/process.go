@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -86,8 +85,6 @@ func (p Process) places() (port, socket bool) {
 	return port, socket
 }
 
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 // checkProcess checks the command of a backend, and that nothing is said beside
 // it that it says itself. It reports whether there is, or should be, a command.
 func (b Backend) checkProcess(bad bad, key string) bool {
@@ -121,7 +118,7 @@ func (b Backend) checkProcess(bad bad, key string) bool {
 			key := join(key+"."+name, n)
 			if before, twice := seen[n]; twice {
 				bad(key, "is given under %s, too; keep one of them", before)
-			} else if !variable.MatchString(n) {
+			} else if !isVariable(n) {
 				bad(key, "want the name of an environment variable")
 			}
 			seen[n] = name
@@ -130,7 +127,7 @@ func (b Backend) checkProcess(bad bad, key string) bool {
 	names("env", slices.Sorted(maps.Keys(p.Env)))
 	names("secrets", slices.Sorted(maps.Keys(p.Secrets)))
 	for i, n := range p.Pass {
-		if !variable.MatchString(n) {
+		if !isVariable(n) {
 			bad(fmt.Sprintf("%s.pass[%d]", key, i), "want the name of an environment variable")
 		}
 	}
@@ -145,14 +142,9 @@ func (b Backend) checkProcess(bad bad, key string) bool {
 		bad(key+".health", "want a path such as /health")
 	}
 	one(bad, key+".load", p.Load)
-	span := func(name string, d Duration, least time.Duration) {
-		if time.Duration(d) < least || time.Duration(d) > maxLongWait {
-			bad(key+"."+name, "want %v to 1h, have %v", Duration(least), d)
-		}
-	}
-	span("start_timeout", p.StartTimeout, time.Second)
-	span("stop_timeout", p.StopTimeout, 10*time.Millisecond)
-	span("backoff", p.Backoff, 10*time.Millisecond)
+	span(bad, key+".start_timeout", p.StartTimeout, time.Second)
+	span(bad, key+".stop_timeout", p.StopTimeout, 10*time.Millisecond)
+	span(bad, key+".backoff", p.Backoff, 10*time.Millisecond)
 	if p.UnloadAfter != 0 && time.Duration(p.UnloadAfter) < time.Second {
 		bad(key+".unload_after", "want 0s (never) or at least 1s, have %v", p.UnloadAfter)
 	}
@@ -185,28 +177,22 @@ func (d *decoder) processSecrets(c *Config) {
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
 		p, key := c.Backends[name].Process, join("backends", name)+".process"
 		for _, variable := range slices.Sorted(maps.Keys(p.SecretFiles)) {
-			file := p.SecretFiles[variable]
-			at := join(key+".secret_files", variable)
-			fault := func(format string, args ...any) {
-				d.broken[at] = true
-				d.faults = append(d.faults, d.locate(Fault{Key: at, Message: fmt.Sprintf(format, args...)}))
-			}
+			secret, file := join(key+".secrets", variable), join(key+".secret_files", variable)
 			if _, both := p.Secrets[variable]; both {
-				fault("is given under secrets, too; keep one of them")
+				d.badSecret(secret, file, "is given under secrets, too; keep one of them")
 				continue
 			}
-			text, err := os.ReadFile(string(file))
-			if err != nil {
-				fault("%v", err)
+			if p.SecretFiles[variable] == "" {
+				d.badSecret(secret, file, "is empty: want the file with the secret")
 				continue
 			}
-			secret := NewSecret(strings.TrimSpace(string(text)))
-			if secret.IsZero() {
-				fault("is empty: want what the server expects")
+			text, ok := d.secretIn(p.SecretFiles[variable], secret, file, false)
+			if !ok {
 				continue
 			}
-			p.Secrets[variable] = secret
-			d.origins[join(key+".secrets", variable)] = Origin("file " + string(file))
+			if p.Secrets[variable] = NewSecret(strings.TrimSpace(text)); p.Secrets[variable].IsZero() {
+				d.badSecret(secret, file, "is empty: want what the server expects")
+			}
 		}
 	}
 }

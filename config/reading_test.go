@@ -29,12 +29,12 @@ func TestLoadTellsWhatItReads(t *testing.T) {
 bogus: true
 access: {keys: [{name: a, key_file: a.key}]}
 models: {m: {path: m.gguf}}
-backends: {b: {url: "https://b.example/v1", zone: inside, key_file: b.key, models: {m: {}}}}
+backends: {b: {url: "https://b.example/v1", zone: inside, key_file: b.key, models: {m: {}}}, c: {process: {command: [c, "${PORT}"], secret_files: {C: c.key}}, models: {m: {}}}}
 `
 	if err := os.WriteFile("my.yaml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := read("my.yaml"), []string{"my.yaml", "a.key", "b.key"}; !slices.Equal(got, want) {
+	if got, want := read("my.yaml"), []string{"my.yaml", "a.key", "b.key", "c.key"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

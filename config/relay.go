@@ -151,9 +151,8 @@ func (c *Config) checkRelay(bad bad) {
 	files(bad, "relay", map[string]Path{"cert_file": r.CertFile, "cert_key_file": r.CertKeyFile, "client_ca_file": r.ClientCAFile, "token_key_file": r.TokenKeyFile})
 	for _, name := range slices.Sorted(maps.Keys(r.Upstreams)) {
 		up, key := r.Upstreams[name], join("relay.upstreams", name)
-		u, err := url.Parse(up.URL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			bad(key+".url", "want http or https with a host, such as https://llm.example/v1, without user, query and fragment")
+		if _, ok := baseURL(up.URL); !ok {
+			bad(key+".url", "%s", baseURLWanted)
 		}
 		files(bad, key, map[string]Path{"key_file": up.KeyFile, "ca_file": up.CAFile})
 	}

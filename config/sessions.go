@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -132,34 +131,20 @@ func (c *Config) completeSessions() {
 func (d *decoder) sessionKeys(c *Config) {
 	for i := range c.Sessions.Keys {
 		k, key := &c.Sessions.Keys[i], fmt.Sprintf("sessions.encryption_keys[%d].key", i)
-		d.secretFile(key, key+"_file", &k.Key, k.KeyFile)
+		d.orFile(key, &k.Key, k.KeyFile)
 	}
 	r := &c.Stores.Redis
-	d.secretFile("stores.redis.password", "stores.redis.password_file", &r.Password, r.PassFile)
-	d.secretFile("stores.redis.sentinel_password", "stores.redis.sentinel_password_file", &r.SentinelPassword, r.SentinelPassFile)
+	d.orFile("stores.redis.password", &r.Password, r.PassFile)
+	d.orFile("stores.redis.sentinel_password", &r.SentinelPassword, r.SentinelPassFile)
 }
 
-// secretFile reads a secret from its file, where it has one.
-func (d *decoder) secretFile(key, fileKey string, secret *Secret, file Path) {
-	if file == "" {
-		return
+// orFile reads a secret from its file, where it has one. One that is written as
+// an empty text is none.
+func (d *decoder) orFile(key string, secret *Secret, file Path) {
+	_, written := d.places[key]
+	if text, ok := d.secretIn(file, key, key+"_file", written && !secret.IsZero()); ok {
+		*secret = NewSecret(strings.TrimSpace(text))
 	}
-	fault := func(format string, args ...any) {
-		d.broken[key] = true
-		d.faults = append(d.faults, d.locate(Fault{Key: fileKey, Message: fmt.Sprintf(format, args...)}))
-	}
-	if _, both := d.places[key]; both && !secret.IsZero() {
-		fault("is one too many beside %s; keep one of them", key[strings.LastIndexByte(key, '.')+1:])
-		return
-	}
-	d.reading(string(file))
-	text, err := os.ReadFile(string(file))
-	if err != nil {
-		fault("%v", err)
-		return
-	}
-	*secret = NewSecret(strings.TrimSpace(string(text)))
-	d.origins[key] = Origin("file " + string(file))
 }
 
 func (c *Config) checkSessions(bad bad) {

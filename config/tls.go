@@ -124,7 +124,6 @@ func (s Server) checkDoors(bad bad, listen string) {
 
 // isHost reports whether s is the name of a host.
 func isHost(s string) bool {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 	return s != "" && len(s) <= 253 && strings.Trim(s, letters) == "" && !strings.Contains(s, "..") && s[0] != '.' && s[0] != '-'
 }
 

@@ -53,6 +53,15 @@ func (m *Memory) load(ctx context.Context, key Key, limit, ttl time.Duration) (*
 	return m.believe(key, v)
 }
 
+// fetch loads a session within a part of the budget of a request.
+func (m *Memory) fetch(ctx context.Context, b *budget, part time.Duration, key Key, ttl time.Duration) (v Value, err error) {
+	err = m.store.spend(ctx, b, part, "load", func(ctx context.Context) (err error) {
+		v, err = m.Store.Load(ctx, key, ttl)
+		return err
+	})
+	return v, err
+}
+
 // believe reads what the store says is a session. That it is none is a failure
 // of the store, and no reason to leave it alone.
 func (m *Memory) believe(key Key, v Value) (*Session, error) {
@@ -232,12 +241,11 @@ func (m *Memory) reseal(ctx context.Context, key Key) (bool, error) {
 	if rest <= 0 {
 		rest = m.TTL / 2
 	}
-	version := newVersion()
-	text, err := encode(s, version)
+	next, err := m.pack(s, false)
 	if err != nil {
 		return false, err
 	}
-	err = m.Store.Save(ctx, key, v.Version, Value{version, m.Sealer.seal(key, version, text)}, rest)
+	err = m.Store.Save(ctx, key, v.Version, next, rest)
 	if errors.Is(err, ErrConflict) {
 		return false, nil // a turn was faster
 	}

@@ -67,10 +67,7 @@ func (t *turn) place(ctx context.Context, req *chat.Request) error {
 	case p.Head:
 		t.claim, v, err = m.enter(ctx, t.key, &t.budget)
 	default:
-		err = m.store.spend(ctx, &t.budget, t.budget.whole/2, "load", func(ctx context.Context) (err error) {
-			v, err = m.Store.Load(ctx, t.key, m.TTL)
-			return err
-		})
+		v, err = m.fetch(ctx, &t.budget, t.budget.whole/2, t.key, m.TTL)
 	}
 	if err == nil && !p.Begins() {
 		t.session, err = m.believe(t.key, v)
@@ -204,12 +201,8 @@ func (t *turn) add(ctx context.Context, turn Turn) error {
 }
 
 // again reads the session again.
-func (t *turn) again(ctx context.Context) (s *Session, err error) {
-	var v Value
-	err = t.memory.store.spend(ctx, &t.budget, t.budget.left, "load", func(ctx context.Context) (err error) {
-		v, err = t.memory.Store.Load(ctx, t.key, 0)
-		return err
-	})
+func (t *turn) again(ctx context.Context) (*Session, error) {
+	v, err := t.memory.fetch(ctx, &t.budget, t.budget.left, t.key, 0)
 	if errors.Is(err, ErrNotFound) {
 		return nil, ErrConflict // it was deleted
 	}

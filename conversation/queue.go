@@ -110,11 +110,7 @@ func (m *Memory) enter(ctx context.Context, key Key, b *budget) (*claim, Value, 
 		v, err := c.take(ctx, b, until)
 		return c, v, err
 	}
-	var v Value
-	err := m.store.spend(ctx, b, b.whole/2, "load", func(ctx context.Context) (err error) {
-		v, err = m.Store.Load(ctx, key, m.TTL)
-		return err
-	})
+	v, err := m.fetch(ctx, b, b.whole/2, key, m.TTL)
 	return c, v, err
 }
 

@@ -3,7 +3,6 @@ package conversation
 import (
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"bendi/chat"
@@ -21,14 +20,6 @@ func OwnerOf(principal, user string) Owner {
 		o += "/" + url.QueryEscape(user)
 	}
 	return Owner(o)
-}
-
-// Parts returns the principal and the user that an owner was made of.
-func (o Owner) Parts() (principal, user string) {
-	p, u, _ := strings.Cut(string(o), "/")
-	principal, _ = url.QueryUnescape(p)
-	user, _ = url.QueryUnescape(u)
-	return principal, user
 }
 
 // A Key names a session. The ID alone, which clients choose, names none.

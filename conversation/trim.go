@@ -142,14 +142,10 @@ func count(ctx context.Context, model chat.Model, req *chat.Request, messages []
 	own := *req
 	own.Messages, own.Inside = messages, true
 	tokens, err := chat.Tokenize(ctx, model, &chat.TokenizeRequest{ID: req.ID, Model: req.Model, Chat: &own, Classes: req.Classes, Inside: true})
-	return lengthOf(tokens), err == nil && lengthOf(tokens) > 0
-}
-
-func lengthOf(t *chat.Tokens) int {
-	if t == nil {
-		return 0
+	if err != nil || tokens == nil {
+		return 0, false
 	}
-	return len(t.Tokens)
+	return len(tokens.Tokens), len(tokens.Tokens) > 0
 }
 
 // fitExactly does what fit does, where the model counts whole requests. The
@@ -176,9 +172,9 @@ func fitExactly(ctx context.Context, model chat.Model, req *chat.Request, system
 	return min(low, len(starts)-1), ok
 }
 
-// fit returns from which of the starts, of which the first is in force, on a conversation fits the window, with
-// room for the answer. The starts are those where it may be cut. Where it has
-// to be, it is to a share of the room.
+// fit returns from which of the starts on, of which the first is in force, a
+// conversation fits the window, with room for the answer. The starts are those
+// where it may be cut. Where it has to be, it is to a share of the room.
 //
 // It is the last start at least, be that too long as well.
 func fit(ctx context.Context, model chat.Model, req *chat.Request, system, body []chat.Message, starts []int, share float64) int {

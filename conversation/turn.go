@@ -61,17 +61,17 @@ func (t *turn) recall(ctx context.Context, req *chat.Request) error {
 	if t.claim, v, err = m.enter(ctx, t.key, &t.budget); err == nil {
 		t.session, err = m.believe(t.key, v)
 	}
-	var failed *storeError
+	_, failed := errors.AsType[*storeError](err)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		t.session = &Session{Key: t.key, Created: time.Now()}
-	case errors.As(err, &failed) && m.Down == Stateless:
+	case failed && m.Down == Stateless:
 		t.stateless, t.told.Stateless = true, true
 		t.end(ctx) // there is nothing to wait for
 		m.Observe.Turn("stateless")
 		m.Log.WarnContext(ctx, "sessions: answered without memory", "request", req.ID, "err", err)
 		return nil
-	case errors.As(err, &failed):
+	case failed:
 		m.Observe.Turn("failed")
 		return unavailable(err)
 	case err != nil:

@@ -50,8 +50,7 @@ func byPebble(t *testing.T, _ *siege) {
 	}
 	config := fmt.Sprintf(`server: {tls: {client_ca_file: %[1]s/tls/ca.pem, acme: {domains: [bendi.example.com], accept_terms: true, directory: "https://localhost:%[2]s/dir", ca_file: %[1]s/tls/ca.pem}}}
 `, dir, port)
-	s := launched(t, bendiIn(t, dir, "serve", "--listen", listen, "--config", writeFile(t, "bendi.yaml", config)))
-	t.Cleanup(func() { s.stop() })
+	s := started(t, bendiIn(t, dir, "serve", "--listen", listen, "--config", writeFile(t, "bendi.yaml", config)))
 	eventually(t, 40*time.Second, "a certificate by Pebble", func() bool {
 		return strings.Contains(s.stderr.String(), `msg="tls: the certificate is in force" name=bendi.example.com`)
 	})

@@ -66,33 +66,19 @@ ledger: {when_full: block, sync: each, prices: {cloud/large: {prompt: 1000, comp
 `, data, demo(t, demoModel), upstream.URL+"/v1"))
 	cmd := bendiIn(t, t.TempDir(), "serve", "--listen", "127.0.0.1:0", "--config", config)
 	cmd.Env = append(cmd.Env, "CANARY_BACKEND="+canaryBackend, "CANARY_KEY="+canaryKey, "CANARY_ADMIN="+canaryAdmin)
-	s := launched(t, cmd)
-	t.Cleanup(s.stop)
+	s := started(t, cmd)
 	s.ready(t)
 
 	var errors strings.Builder
 	ask := func(method, path, key, body string, want int) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
+		status, header, text := s.do(t, method, path, key, "", body)
+		if status != want {
+			t.Errorf("%s %s: status %d, want %d: %s", method, path, status, want, text)
 		}
-		req.Header.Set("Content-Type", "application/json")
-		if key != "" {
-			req.Header.Set("Authorization", "Bearer "+key)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, _ := io.ReadAll(resp.Body)
-		if resp.StatusCode != want {
-			t.Errorf("%s %s: status %d, want %d: %s", method, path, resp.StatusCode, want, text)
-		}
-		if resp.StatusCode != http.StatusOK {
-			errors.Write(text)
-			fmt.Fprintln(&errors, resp.Header)
+		if status != http.StatusOK {
+			errors.WriteString(text)
+			fmt.Fprintln(&errors, header)
 		}
 	}
 	chat := func(model, words string) string {
@@ -129,7 +115,7 @@ ledger: {when_full: block, sync: each, prices: {cloud/large: {prompt: 1000, comp
 		asked++
 		ask(tt.method, tt.path, tt.key, tt.body, tt.want)
 	}
-	page := s.page(t, "/metrics", canaryAdmin)
+	_, _, page := s.do(t, http.MethodGet, "/metrics", canaryAdmin, "", "")
 	if !strings.Contains(page, "bendi_ledger_failing 0") || !strings.Contains(page, "bendi_ledger_lost_total 0") {
 		t.Errorf("the metrics do not tell of the ledger")
 	}
@@ -259,24 +245,4 @@ const canaryPromptKey = "sk-canary-wrong-0123456789abcdef"
 // config0 is a configuration that has the folder alone.
 func config0(t *testing.T, data string) string {
 	return writeFile(t, "data.yaml", fmt.Sprintf("data: %q\nmodels:\n  bendi-demo: {path: %q, context: 2048}\nroutes:\n  - path: /v1/chat\n    models: [bendi-demo]\n", data, demo(t, demoModel)))
-}
-
-// page gets a page with a key.
-func (s *server) page(t *testing.T, path, key string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -121,16 +121,8 @@ const (
 // get returns what a path says.
 func (s *server) get(t testing.TB, path string) string {
 	t.Helper()
-	resp, err := http.Get(s.url + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	_, _, text := s.do(t, http.MethodGet, path, "", "", "")
+	return text
 }
 
 func model(name string) string { return fmt.Sprintf(`"model":%q`, name) }

@@ -109,8 +109,8 @@ func (l *lab) clientsLeave(t *testing.T) {
 }
 
 // stare asks, and does not read the answer.
-func (l *lab) stare(ctx context.Context, body string) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url+"/v1/chat", strings.NewReader(body))
+func (s *server) stare(ctx context.Context, body string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/chat", strings.NewReader(body))
 	if err != nil {
 		return
 	}
@@ -253,8 +253,7 @@ routes:
   - {path: /v1/chat, models: [sound/short, sound/long, bendi-demo]}
 `))
 	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -n 64; exec "$@"`, "sh"}, cmd.Args...)
-	s := launched(t, cmd)
-	t.Cleanup(s.stop)
+	s := started(t, cmd)
 	s.ready(t)
 	worker := s.worker(t)
 
@@ -269,9 +268,9 @@ routes:
 	if s.readyz() != 0 {
 		t.Logf("there were files enough for one more client")
 	}
-	before := s.busy(t)
+	before := s.busy()
 	time.Sleep(time.Second)
-	if spent := s.busy(t) - before; spent > 500*time.Millisecond {
+	if spent := s.busy() - before; spent > 500*time.Millisecond {
 		t.Errorf("without files the gateway computes, %v in a second", spent)
 	}
 	held()

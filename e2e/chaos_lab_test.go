@@ -40,14 +40,14 @@ type lab struct {
 func newLab(t *testing.T, faults []fault, extra []fault) *lab {
 	l := &lab{dir: t.TempDir(), by: map[string]*bad.Server{}}
 	l.ca = newAuthority(t, l.dir)
-	l.sound = l.serve(t, bad.Listen, always(bad.Answer(secondText)...))
+	l.sound = l.serve(t, always(bad.Answer(secondText)...))
 	var backends, models strings.Builder
 	for _, f := range slices.Concat(faults, extra) {
 		name, url := f.id(), ""
 		if f.url != nil {
 			url = f.url(l)
 		} else {
-			l.by[name] = l.serve(t, bad.Listen, f.play)
+			l.by[name] = l.serve(t, f.play)
 			url = "http://" + l.by[name].Addr() + "/v1"
 		}
 		where := "url: " + url
@@ -78,8 +78,8 @@ func (f *fault) id() string {
 	return "f" + number
 }
 
-func (l *lab) serve(t *testing.T, listen func(func(*bad.Call) bad.Script) (*bad.Server, error), play func(n int) bad.Script) *bad.Server {
-	s, err := listen(func(c *bad.Call) bad.Script { return play(c.Number) })
+func (l *lab) serve(t *testing.T, play func(n int) bad.Script) *bad.Server {
+	s, err := bad.Listen(func(c *bad.Call) bad.Script { return play(c.Number) })
 	if err != nil {
 		t.Fatal(err)
 	}

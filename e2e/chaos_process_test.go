@@ -1,12 +1,12 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"bendi/internal/programs"
 )
 
 // newClients opens connections and says nothing by them; the function that it
@@ -29,15 +29,4 @@ func newClients(t *testing.T, s *server, n int) func() {
 }
 
 // busy returns for how long the gateway has computed.
-func (s *server) busy(t *testing.T) time.Duration {
-	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := strings.Fields(string(data[strings.LastIndex(string(data), ")"):]))
-	var user, system int64
-	fmt.Sscan(fields[12], &user)
-	fmt.Sscan(fields[13], &system)
-	return time.Duration(user+system) * 10 * time.Millisecond // of USER_HZ, which is 100
-}
+func (s *server) busy() time.Duration { return programs.Processor(s.cmd.Process.Pid) }

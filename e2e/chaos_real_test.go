@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bendi/internal/programs"
 )
 
 // TestRealLlamaServer has a llama-server answer, whose program the variable
@@ -48,14 +49,13 @@ func TestRealOllama(t *testing.T) {
 	realBackend(t, p, "  real: {kind: ollama, url: \""+url+"\", zone: inside, models: {m: {name: demo, context: 2048}}}\n")
 }
 
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(t testing.TB) string {
+	t.Helper()
+	address, err := programs.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	return strings.TrimPrefix(address, "127.0.0.1:")
 }
 
 // launchReal starts a server that is not ours, in a process group of its own,

@@ -36,16 +36,7 @@ func TestChaosWorkerIsLeft(t *testing.T) {
 	}
 	ask := func(body string) (leave func()) {
 		ctx, cancel := context.WithCancel(t.Context())
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/chat", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			if resp, err := http.DefaultClient.Do(req); err == nil {
-				<-ctx.Done()
-				resp.Body.Close()
-			}
-		}()
+		go s.stare(ctx, body)
 		return cancel
 	}
 	prompt := ask(question(strings.Repeat("怎么退货？", 1200), `"stream":true`))

@@ -7,9 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,39 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// startRedis starts a redis-server of the test's and returns its address.
-func startRedis(t testing.TB) string {
-	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("redis-server is not installed, which this test runs against: apt-get install redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address, port := l.Addr().String(), l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	cmd := exec.Command(program, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", "", "--dir", t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	eventually(t, 20*time.Second, "redis-server", func() bool {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	return address
-}
+	"bendi/internal/redistest"
+)
 
 // TestLimitsOfTwoGateways sends 200 requests at once to two gateways that share a
 // Redis, of a key that may send 100 in a minute: 100 are answered, exactly, and
@@ -63,7 +31,7 @@ limits: {store: redis, when_down: refuse, each_key: {requests_per_minute: 100}}
 stores: {redis: {addresses: [%q], timeout: 5s}}
 models: {one: {path: %q, context: 2048, slots: 8, threads: 1}}
 routes: [{path: /v1/chat, models: [one]}]
-`, writeFile(t, "key", secret), startRedis(t), demo(t, demoModel))
+`, writeFile(t, "key", secret), redistest.Start(t).Address, demo(t, demoModel))
 	gateways := []*server{start(t, config).ready(t), start(t, config).ready(t)}
 	var passed, refused atomic.Int64
 	var group sync.WaitGroup
@@ -102,8 +70,7 @@ func command(t *testing.T, dir, stdin string, args ...string) result {
 func TestFirstKey(t *testing.T) {
 	dir := t.TempDir()
 	serve := func() *server {
-		s := launched(t, bendiIn(t, dir, "serve", "--listen", "0.0.0.0:0"))
-		t.Cleanup(s.stop)
+		s := started(t, bendiIn(t, dir, "serve", "--listen", "0.0.0.0:0"))
 		return s.ready(t)
 	}
 	s := serve()
@@ -191,8 +158,7 @@ access:
   jwt:
     - {name: svc, issuer: here, audience: [bendi], algorithms: [HS256], secret_file: %s, claims: {roles: roles}, admin_role: op, limits: {requests_per_minute: 2}}
 `, writeFile(t, "secret", secret)))
-	s := launched(t, bendiIn(t, dir, "serve", "--listen", "127.0.0.1:0", "--config", file))
-	t.Cleanup(s.stop)
+	s := started(t, bendiIn(t, dir, "serve", "--listen", "127.0.0.1:0", "--config", file))
 	s.ready(t)
 	sign := func(args ...string) string {
 		r := command(t, dir, "", append([]string{"token", "sign", "--config", file}, args...)...)

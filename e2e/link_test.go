@@ -1,58 +1,33 @@
 package e2e_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"bendi/internal/certs"
 )
 
-// relayFiles writes what a relay and its edge need into a folder.
-func relayFiles(t *testing.T) (cert, key, shared string) {
+// relayFiles makes the certificate of a relay, and the key that it shares with
+// its edge.
+func relayFiles(t *testing.T) (house *certs.Made, shared string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	house, err := certs.Make(certs.Order{Dir: filepath.Join(t.TempDir(), "relay"), Hosts: []string{"127.0.0.1"}, Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "relay"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(name, kind string, b []byte) string {
-		return writeFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b})))
-	}
-	return block("relay.pem", "CERTIFICATE", der), block("relay.key", "PRIVATE KEY", text), writeFile(t, "berlin.key", strings.Repeat("0123456789abcdef", 4)+"\n")
+	return house, writeFile(t, "berlin.key", strings.Repeat("0123456789abcdef", 4)+"\n")
 }
 
 // A backend over a link answers as any other does, the relay adds its key, and
 // what is not granted is refused.
 func TestLink(t *testing.T) {
 	u := newUpstream(t)
-	cert, key, shared := relayFiles(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
+	house, shared := relayFiles(t)
+	address := "127.0.0.1:" + freePort(t)
 	relay := fmt.Sprintf(`
 relay:
   listen: %s
@@ -62,11 +37,10 @@ relay:
     llm: {url: "%s/v1", key_file: %s}
   edges:
     berlin: {key_file: %s, upstreams: [llm]}
-`, address, cert, key, u.URL, writeFile(t, "llm.key", upstreamKey+"\n"), shared)
+`, address, house.Server, house.ServerKey, u.URL, writeFile(t, "llm.key", upstreamKey+"\n"), shared)
 	relayFile := writeFile(t, "relay.yaml", relay)
 	startRelay := func() *server {
-		s := launched(t, bendi(t, "relay", "--config", relayFile))
-		t.Cleanup(s.stop)
+		s := started(t, bendi(t, "relay", "--config", relayFile))
 		eventually(t, 30*time.Second, "the line that bendi relay prints", func() bool { return strings.Contains(s.stdout.String(), "wss://"+address) })
 		return s
 	}
@@ -80,7 +54,7 @@ backends:
   barred: {url: "%s/v2", zone: inside, link: overseas, probe: "off", models: {echo: {}}}
 routes:
   - {path: /v1/chat, models: [cloud/echo, barred/echo, demo]}
-`, demo(t, demoModel), address, shared, cert, u.URL, u.URL)
+`, demo(t, demoModel), address, shared, house.CA, u.URL, u.URL)
 	file := writeFile(t, "bendi.yaml", edge)
 	run(t, "", "doctor", "--config", file).want(t, 3, "relays overseas", "connection refused")
 
@@ -112,13 +86,14 @@ routes:
 
 // A relay that anybody could use does not start.
 func TestRelayIsRefused(t *testing.T) {
-	cert, key, _ := relayFiles(t)
+	house, _ := relayFiles(t)
+	pair := "cert_file: " + house.Server + ", cert_key_file: " + house.ServerKey
 	empty := writeFile(t, "empty.key", "\n")
 	for name, tt := range map[string]struct{ config, want string }{
 		"without TLS":      {"relay: {edges: {a: {key_file: " + empty + "}}}", "32 are needed"},
-		"without edges":    {"relay: {cert_file: " + cert + ", cert_key_file: " + key + "}", "has no edges"},
-		"an empty key":     {"relay: {cert_file: " + cert + ", cert_key_file: " + key + ", edges: {a: {key_file: " + empty + "}}}", "32 are needed"},
-		"nothing to show":  {"relay: {cert_file: " + cert + ", cert_key_file: " + key + ", edges: {a: {}}}", "nothing says how it shows who it is"},
+		"without edges":    {"relay: {" + pair + "}", "has no edges"},
+		"an empty key":     {"relay: {" + pair + ", edges: {a: {key_file: " + empty + "}}}", "32 are needed"},
+		"nothing to show":  {"relay: {" + pair + ", edges: {a: {}}}", "nothing says how it shows who it is"},
 		"no such upstream": {"relay: {edges: {a: {token: true, upstreams: [b]}}}", `no upstream "b"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +19,7 @@ import (
 	"time"
 
 	"bendi/internal/certs"
+	"bendi/internal/redistest"
 )
 
 // The long form of these tests is `make memory`.
@@ -225,45 +224,11 @@ func TestTenantsNeverMeetOverHTTP(t *testing.T) {
 	t.Logf("%d turns and %d reads in %v, none of another's", asked.Load(), reads.Load(), *tenancy)
 }
 
-// redisServer starts a Redis of the test's own, with more arguments.
-func redisServer(t testing.TB, more ...string) (address string, process *os.Process) {
-	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("redis-server is not installed, which this test runs against: apt-get install redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	cmd := exec.Command(program, append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()}, more...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGCONT)
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	eventually(t, 20*time.Second, "redis-server", func() bool {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	return address, cmd.Process
-}
-
 // Two gateways on one Redis answer the turns of a session one after the other:
 // each turn that was acknowledged is there once, whichever took it, and one that
 // could not be is a conflict.
 func TestTwoGatewaysShareASession(t *testing.T) {
-	address, _ := redisServer(t)
+	address := redistest.Start(t).Address
 	u := newUpstream(t)
 	for _, busy := range []string{"wait", "refuse"} {
 		more := fmt.Sprintf("sessions: {store: redis, when_busy: %s}\nstores: {redis: {addresses: [%q], prefix: %s}}\n", busy, address, busy)
@@ -309,10 +274,10 @@ func TestTwoGatewaysShareASession(t *testing.T) {
 // without memory as the policy says; nobody waits for it for long, /readyz says
 // so, and memory is back when Redis is.
 func TestRedisInTrouble(t *testing.T) {
-	address, redis := redisServer(t)
+	redis := redistest.Start(t)
 	u := newUpstream(t)
 	for _, down := range []string{"stateless", "fail"} {
-		more := fmt.Sprintf("sessions: {store: redis, when_down: %s}\nstores: {redis: {addresses: [%q], prefix: %s}}\n", down, address, down)
+		more := fmt.Sprintf("sessions: {store: redis, when_down: %s}\nstores: {redis: {addresses: [%q], prefix: %s}}\n", down, redis.Address, down)
 		s := start(t, remembering(t, u, more)).ready(t)
 		// ask counts answers by what they say of memory.
 		ask := func(what string, n int) map[string]int {
@@ -349,24 +314,22 @@ func TestRedisInTrouble(t *testing.T) {
 		trouble := map[string]string{"stateless": "without", "fail": "503"}[down]
 		back("started")
 		ask("all is well", 40)
-		redis.Signal(syscall.SIGSTOP)
+		redis.Process.Signal(syscall.SIGSTOP)
 		if seen := ask("hanging", 40); seen[trouble] < 35 {
 			t.Errorf("%s: hanging: %v", down, seen)
 		}
 		if body := s.get(t, "/readyz"); !strings.Contains(body, "the store of sessions is down") {
 			t.Errorf("%s: /readyz does not tell of Redis: %s", down, body)
 		}
-		redis.Signal(syscall.SIGCONT)
+		redis.Process.Signal(syscall.SIGCONT)
 		back("hanging")
-		if out, err := exec.Command("redis-cli", "-u", "redis://"+address, "flushall").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
+		redis.CLI(t, "flushall")
 		back("emptied")
 		if have := s.remembered(t, shopKey, "back"); len(have) != 1 {
 			t.Errorf("%s: an emptied Redis has %d turns", down, len(have))
 		}
 	}
-	redis.Kill()
+	redis.Process.Kill()
 }
 
 // Sessions go to Redis by TLS, with a password from a file and a certificate of
@@ -380,14 +343,8 @@ func TestRedisByTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	redisServer(t, "--tls-port", port, "--tls-cert-file", house.Server, "--tls-key-file", house.ServerKey, "--tls-ca-cert-file", house.CA, "--requirepass", "open-sesame")
+	port := freePort(t)
+	redistest.Start(t, "tls-port "+port, "tls-cert-file "+house.Server, "tls-key-file "+house.ServerKey, "tls-ca-cert-file "+house.CA, "requirepass open-sesame")
 	ours := fmt.Sprintf("cert_file: %s, key_file: %s", house.Clients["gateway"], certs.KeyBeside(house.Clients["gateway"]))
 	password := "password_file: " + writeFile(t, "password", "open-sesame\n")
 	u := newUpstream(t)
@@ -400,7 +357,7 @@ func TestRedisByTLS(t *testing.T) {
 		{"no password", "ca_file: " + house.CA + ", " + ours, "stateless"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := start(t, remembering(t, u, fmt.Sprintf("sessions: {store: redis, when_down: stateless}\nstores: {redis: {addresses: [%q], tls: true, timeout: 5s, %s}}\n", address, tt.settings))).ready(t)
+			s := start(t, remembering(t, u, fmt.Sprintf("sessions: {store: redis, when_down: stateless}\nstores: {redis: {addresses: [%q], tls: true, timeout: 5s, %s}}\n", "127.0.0.1:"+port, tt.settings))).ready(t)
 			status, header, err := newWriter(shopKey, "s").ask(s.url, "q")
 			if err != nil || status != http.StatusOK || header.Get("X-Bendi-Session") != tt.session {
 				t.Errorf("%d, x-bendi-session %q, want %q, %v%v", status, header.Get("X-Bendi-Session"), tt.session, err, s)

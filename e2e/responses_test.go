@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,15 +45,7 @@ func TestResponses(t *testing.T) {
 	data := t.TempDir()
 	s := start(t, fmt.Sprintf("data: %s\naccess:\n  keys:\n    - {name: shop, key_file: %s}\n    - {name: bank, key_file: %s}\nfilters: {default: {privacy: {phone: mask}}}\n",
 		data, writeFile(t, "shop", shop), writeFile(t, "bank", bank))).ready(t)
-	stored := func(word string) bool {
-		files, _ := filepath.Glob(filepath.Join(data, "*"))
-		for _, f := range files {
-			if text, err := os.ReadFile(f); err == nil && strings.Contains(string(text), word) {
-				return true
-			}
-		}
-		return false
-	}
+	stored := func(word string) bool { return stored(data, word) }
 
 	if r, _ := s.respond(t, shop, `{"input":"代号 quetzal","instructions":"quetzal","store":false,"max_output_tokens":4}`); r.Store || stored("quetzal") {
 		t.Error("what was not to be kept is")

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -72,7 +71,7 @@ func TestSecurity(t *testing.T) {
 	for _, row := range securityRows {
 		t.Run(row.row+" "+row.name, func(t *testing.T) {
 			row.check(t, s)
-			if s.locked.readyzBy(s.vault.client(t, "")) != 200 || s.open.readyzBy(http.DefaultClient) != 200 {
+			if s.locked.readyzBy(s.vault.client(t, "")) != 200 || s.open.readyz() != 200 {
 				t.Fatalf("a server is not ready afterwards%v%v", s.locked, s.open)
 			}
 		})
@@ -82,15 +81,6 @@ func TestSecurity(t *testing.T) {
 			t.Errorf("a secret or a panic is printed%v", server)
 		}
 	}
-}
-
-func (s *server) readyzBy(client *http.Client) int {
-	resp, err := client.Get(s.url + "/readyz")
-	if err != nil {
-		return 0
-	}
-	resp.Body.Close()
-	return resp.StatusCode
 }
 
 // ask sends a request to the locked server, and returns its status.
@@ -558,10 +548,7 @@ func byTestSSL(t *testing.T, s *siege) {
 // byH2Spec has h2spec try HTTP/2. What Go's own server does not pass, we do not
 // either: at the least 139 of 145.
 func byH2Spec(t *testing.T, s *siege) {
-	path := filepath.Join(home(t), "bin", ".security", "h2spec")
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("h2spec is not installed; `make security` does that")
-	}
+	path := security(t, "h2spec")
 	host, port, err := net.SplitHostPort(strings.TrimPrefix(s.locked.url, "https://"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,19 +1,18 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"bendi/internal/programs"
 )
 
 // A server is a running `bendi serve`.
@@ -30,7 +29,15 @@ type server struct {
 func start(t testing.TB, config string) *server {
 	t.Helper()
 	s := launch(t, t.TempDir(), config)
-	t.Cleanup(func() { s.stop() })
+	t.Cleanup(s.stop)
+	return s
+}
+
+// started starts a server by a prepared command, and leaves it to the test's end.
+func started(t testing.TB, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := launched(t, cmd)
+	t.Cleanup(s.stop)
 	return s
 }
 
@@ -44,7 +51,7 @@ func launch(t testing.TB, dir, config string) *server {
 	return launched(t, bendiIn(t, dir, args...))
 }
 
-// launched starts a server by a prepared command.
+// launched is started without that end.
 func launched(t testing.TB, cmd *exec.Cmd) *server {
 	t.Helper()
 	s := &server{cmd: cmd, done: make(chan struct{})}
@@ -59,14 +66,12 @@ func launched(t testing.TB, cmd *exec.Cmd) *server {
 	return s
 }
 
-var apiLine = regexp.MustCompile(`(?m)^ API +(https?://[0-9.]+:\d+)/`)
-
 // listening waits for the start print, which names the address.
 func (s *server) listening(t testing.TB) {
 	t.Helper()
 	eventually(t, 30*time.Second, "the start print of bendi serve", func() bool {
-		if found := apiLine.FindStringSubmatch(s.stdout.String()); found != nil {
-			s.url = found[1]
+		if url, ok := programs.API(s.stdout.String()); ok {
+			s.url = url
 			return true
 		}
 		select {
@@ -89,14 +94,11 @@ func (s *server) ready(t testing.TB) *server {
 }
 
 // readyz returns the status of /readyz, or 0 when nobody answers.
-func (s *server) readyz() int {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/readyz", nil)
-	if err != nil {
-		return 0
-	}
-	resp, err := http.DefaultClient.Do(req)
+func (s *server) readyz() int { return s.readyzBy(&http.Client{Timeout: 5 * time.Second}) }
+
+// readyzBy is readyz by a client.
+func (s *server) readyzBy(client *http.Client) int {
+	resp, err := client.Get(s.url + "/readyz")
 	if err != nil {
 		return 0
 	}
@@ -206,21 +208,11 @@ func alive(pid int) bool {
 // memory returns a field of /proc/PID/status, in bytes.
 func memory(t testing.TB, pid int, field string) int64 {
 	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	size, err := programs.Memory(pid, field)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(data)) {
-		if value, ok := strings.CutPrefix(line, field+":"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kib << 10
-		}
-	}
-	t.Fatalf("/proc/%d/status has no %s", pid, field)
-	return 0
+	return size
 }
 
 // The server that tests share which leave it as it was. The first that asks

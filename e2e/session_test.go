@@ -6,20 +6,24 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// do asks the server with a key, and in a session where one is named.
+// do asks the server, with a key and in a session where they are named.
 func (s *server) do(t testing.TB, method, path, key, session, body string) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
 	if session != "" {
 		req.Header.Set("X-Session-ID", session)
 	}
@@ -33,6 +37,15 @@ func (s *server) do(t testing.TB, method, path, key, session, body string) (int,
 		t.Fatal(err)
 	}
 	return resp.StatusCode, resp.Header, string(text)
+}
+
+// stored reports whether a file in a folder has a word in it.
+func stored(dir, word string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	return slices.ContainsFunc(files, func(f string) bool {
+		text, err := os.ReadFile(f)
+		return err == nil && strings.Contains(string(text), word)
+	})
 }
 
 // A conversation is remembered by its key alone, over the death of the gateway,
@@ -65,15 +78,7 @@ func TestSessions(t *testing.T) {
 	if status, _, body = s.do(t, http.MethodGet, "/v1/sessions", bank, "", ""); !strings.Contains(body, `"trip"`) || strings.Count(body, `"session"`) != 1 {
 		t.Errorf("the bank's sessions: %d %s", status, body)
 	}
-	stored := func(word string) bool {
-		files, _ := filepath.Glob(filepath.Join(data, "*"))
-		for _, f := range files {
-			if text, err := os.ReadFile(f); err == nil && strings.Contains(string(text), word) {
-				return true
-			}
-		}
-		return false
-	}
+	stored := func(word string) bool { return stored(data, word) }
 	if !stored("zanzibar") || stored("13812345678") {
 		t.Errorf("the files have the words: %v, and a number that was masked: %v", stored("zanzibar"), stored("13812345678"))
 	}

@@ -13,8 +13,9 @@ import (
 // longestUser is the length of the longest name of a user that counts.
 const longestUser = 512
 
-// unit returns who counts as one for a request; empty: nobody that is known.
-func (p *Plan) unit(req *chat.Request) string {
+// unit returns who counts as one for a request, and as what; empty: nobody that
+// is known.
+func (p *Plan) unit(req *chat.Request) (unit string, by Unit) {
 	for _, by := range p.By {
 		var name string
 		switch by {
@@ -24,14 +25,14 @@ func (p *Plan) unit(req *chat.Request) string {
 			name = userOf(req)
 		case Key:
 			if req.Principal != "" {
-				return join(string(Key), req.Principal)
+				return join(string(Key), req.Principal), Key
 			}
 		}
 		if name != "" { // which is a name among those of its principal
-			return join(string(by), req.Principal, name)
+			return join(string(by), req.Principal, name), by
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func userOf(req *chat.Request) string {

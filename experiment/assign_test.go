@@ -89,7 +89,7 @@ func TestUnit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := Plan{By: tt.by}
-			if got := p.unit(tt.req); got != tt.want {
+			if got, _ := p.unit(tt.req); got != tt.want {
 				t.Errorf("unit = %q, want %q", got, tt.want)
 			}
 		})

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"slices"
 	"strings"
 
 	"bendi/chat"
@@ -45,19 +46,10 @@ func Background(req *chat.Request) bool {
 		}
 		text = strings.ToLower(text)
 		for _, marks := range tasks {
-			if all(text, marks) {
+			if !slices.ContainsFunc(marks, func(mark string) bool { return !strings.Contains(text, mark) }) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-func all(text string, marks []string) bool {
-	for _, mark := range marks {
-		if !strings.Contains(text, mark) {
-			return false
-		}
-	}
-	return true
 }

@@ -300,12 +300,14 @@ func (x *Experiment) complain(err error) {
 	}
 }
 
-// save brings to the disk what is not there.
+// save brings to the disk what is not there. Requests do not wait for that.
 func (x *Experiment) save() {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.saveExcluded()
+	x.mu.Unlock()
 	if err := x.journal.sync(); err != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
 		x.complain(err)
 	}
 }

@@ -147,6 +147,9 @@ func (x *Experiment) give(f *Feedback, id, a, b string) (ok bool, err error) {
 	return true, nil
 }
 
+// mirrored is who has won when the two change places.
+var mirrored = map[string]string{"a": "b", "b": "a", "tie": "tie"}
+
 func same(a, b *float64) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func (x *Experiment) giveVote(f *Feedback, a, b string) (ok bool, err error) {
@@ -163,7 +166,7 @@ func (x *Experiment) giveVote(f *Feedback, a, b string) (ok bool, err error) {
 	winner := f.Winner
 	if first.ids[0] > second.ids[0] { // the pair has one order, whichever is named first
 		first, second = second, first
-		winner = map[string]string{"a": "b", "b": "a", "tie": "tie"}[winner]
+		winner = mirrored[winner]
 	}
 	pair := first.ids[0] + " " + second.ids[0]
 	if said, ok := x.answers.votes[pair]; ok {
@@ -197,7 +200,7 @@ func (x *Experiment) vote(v *Vote) {
 	a, b, winner := v.A, v.B, v.Winner
 	if a > b {
 		a, b = b, a
-		winner = map[string]string{"a": "b", "b": "a", "tie": "tie"}[winner]
+		winner = mirrored[winner]
 	}
 	p := x.pairs[[2]string{a, b}]
 	switch winner {

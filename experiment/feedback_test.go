@@ -14,7 +14,7 @@ import (
 	"bendi/ledger"
 )
 
-// kindOf returns what sort of error err is; "" is none.
+// kind returns what sort of error err is; "" is none.
 func kind(err error) string {
 	if err == nil {
 		return ""

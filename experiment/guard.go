@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"bendi/ledger"
 )
 
 // A rate counts how many of how many.
@@ -66,14 +68,12 @@ func (w *vigil) add(o *Observation, g Guards) {
 	}
 	count(&w.errors, o.Failed())
 	count(&w.filter, o.Filtered)
-	if g.TTFT > 0 && (o.First > 0 || o.Outcome == gone) {
-		first := o.First
-		if first == 0 {
-			first = o.Total // the client left before it had come
-		}
-		if o.First > 0 || first > g.TTFT {
-			count(&w.slow, first > g.TTFT)
-		}
+	switch {
+	case g.TTFT <= 0:
+	case o.First > 0:
+		count(&w.slow, o.First > g.TTFT)
+	case o.Outcome == ledger.Gone && o.Total > g.TTFT:
+		count(&w.slow, true) // the client left before it had come
 	}
 }
 

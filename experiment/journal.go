@@ -47,7 +47,9 @@ type excluded struct {
 // A line is written at once, so that it outlives the program. It is on the disk
 // after [syncEvery] at most, and a change of state before it is acted on.
 type journal struct {
-	mu    sync.Mutex
+	syncing sync.Mutex // held while the disk is waited for; comes before mu
+
+	mu    sync.Mutex // guards what follows
 	file  *os.File
 	dirty bool
 	ended bool // nothing is written any more
@@ -115,19 +117,25 @@ func (j *journal) add(l line) error {
 	return err
 }
 
-// sync sees to it that what was written is on the disk.
+// sync sees to it that what was written is on the disk. Lines may be added while
+// it waits for that.
 func (j *journal) sync() error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if !j.dirty || j.ended {
+	due := j.dirty && !j.ended
+	j.dirty = false
+	j.mu.Unlock()
+	if !due {
 		return nil
 	}
-	j.dirty = false
 	return j.file.Sync()
 }
 
 func (j *journal) close() error {
 	err := j.sync()
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.ended {

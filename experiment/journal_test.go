@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 )
 
 // However the end of a program, or a disk, has cut or spoilt the file: it opens,
@@ -50,4 +52,22 @@ func FuzzTornFile(f *testing.F) {
 			t.Errorf("of %d bytes %d requests count, want %d", len(kept), counted, want)
 		}
 	})
+}
+
+// While the disk takes its time, requests are answered and counted.
+func TestRequestsDoNotWaitForTheDisk(t *testing.T) {
+	b := newBench(t, t.TempDir(), plan(Arm{Name: "a", Weight: 1}, Arm{Name: "b", Weight: 1}), nil)
+	x := b.lab.all["x"]
+	x.journal.syncing.Lock()
+	var saving sync.WaitGroup
+	saving.Go(x.save)
+	time.Sleep(20 * time.Millisecond) // it waits by then
+	b.ask(t.Context(), question("counted", "s"))
+	b.ask(t.Context(), question("excluded", ""))
+	s := b.lab.Experiments()[0]
+	x.journal.syncing.Unlock()
+	saving.Wait()
+	if n := requests(s); n["a"]+n["b"] != 1 || s.Excluded[NoUnit] != 1 {
+		t.Errorf("counted %v, excluded %v", n, s.Excluded)
+	}
 }

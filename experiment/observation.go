@@ -1,8 +1,6 @@
 package experiment
 
 import (
-	"cmp"
-	"errors"
 	"time"
 	"unicode/utf8"
 
@@ -35,8 +33,6 @@ type Observation struct {
 	Phrase   bool     `json:"phrase,omitempty"`   // it begins as refusals do
 }
 
-const gone = ledger.Gone
-
 // Failed reports whether the request ended in an error.
 func (o *Observation) Failed() bool { return o.Outcome == ledger.Failed }
 
@@ -48,7 +44,7 @@ func (p *Plan) observe(e *ledger.Entry, arm string) *Observation {
 		Filtered: e.Answer != nil, Refused: e.Refusal || e.Finish == chat.ContentFilter, Phrase: e.Phrase,
 	}
 	if o.Failed() {
-		o.Code = codeOf(e.Err)
+		o.Code = e.Code()
 	}
 	price, ok := p.Prices[e.Backend]
 	if !ok {
@@ -89,7 +85,7 @@ func (t *tally) add(o *Observation) {
 		put(name, x)
 	}
 	share("errors", o.Failed())
-	share("gone", o.Outcome == gone)
+	share("gone", o.Outcome == ledger.Gone)
 	share("filter_hits", o.Filtered)
 	if o.First > 0 {
 		put("ttft", ms(o.First))
@@ -141,11 +137,3 @@ type Vote struct {
 }
 
 func validComment(s string) bool { return len(s) <= longestComment && utf8.ValidString(s) }
-
-// codeOf names an error by what it holds for programs.
-func codeOf(err error) string {
-	if e, ok := errors.AsType[*chat.Error](err); ok {
-		return cmp.Or(e.Code, e.Kind.String())
-	}
-	return chat.Internal.String()
-}

@@ -81,7 +81,7 @@ func (t *trial) answer(ctx context.Context, arm *Arm, req *chat.Request, unit st
 	var text strings.Builder
 	pieces, cut := 0, false
 	count := func(e *ledger.Entry) {
-		if e.Operation, e.Arm = "shadow", t.Name+"/"+arm.Name; lab.Copied != nil {
+		if e.Operation, e.Arm = ledger.Shadow, t.Name+"/"+arm.Name; lab.Copied != nil {
 			lab.Copied(e)
 		}
 		if refusal, ok := errors.AsType[*chat.Error](e.Err); ok && refusal.Code == notAllowedCode {

@@ -87,10 +87,9 @@ type Decision struct {
 	Arm        string // that answers; empty: the route as it is
 	Counts     bool
 	Why        string // it does not count; or, where it does, who counts as one
-	Unit       string // hashed, where it counts
 }
 
-// decide says what becomes of a request.
+// decide says what becomes of a request, and who counts as one, where it counts.
 func (p *Plan) decide(req *chat.Request, v *view) (d Decision, unit string) {
 	d = Decision{Experiment: p.Name}
 	switch {
@@ -113,7 +112,7 @@ func (p *Plan) decide(req *chat.Request, v *view) (d Decision, unit string) {
 		}
 		return d, ""
 	}
-	unit = p.unit(req)
+	unit, by := p.unit(req)
 	d.Arm = p.Control
 	if unit == "" {
 		d.Why = NoUnit
@@ -130,19 +129,8 @@ func (p *Plan) decide(req *chat.Request, v *view) (d Decision, unit string) {
 		d.Why = ArmStopped
 		return d, ""
 	}
-	d.Arm, d.Counts, d.Why = arm, true, p.kindOf(req)
+	d.Arm, d.Counts, d.Why = arm, true, string(by)
 	return d, unit
-}
-
-// kindOf says who counts as one for a request.
-func (p *Plan) kindOf(req *chat.Request) string {
-	for _, by := range p.By {
-		one := Plan{By: []Unit{by}}
-		if one.unit(req) != "" {
-			return string(by)
-		}
-	}
-	return ""
 }
 
 func (a *Arm) may(req *chat.Request) bool { return a.May == nil || a.May(req) }

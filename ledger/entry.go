@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"bendi/chat"
@@ -41,6 +43,37 @@ type Entry struct {
 	Outcome Outcome
 	Err     error // of an Outcome that is Failed; for its Kind and Code alone
 }
+
+// Code returns what programs know the entry's error by; empty: there is none. It
+// has no word of anybody's.
+func (e *Entry) Code() string {
+	if e.Err == nil {
+		return ""
+	}
+	err, ok := errors.AsType[*chat.Error](e.Err)
+	switch {
+	case !ok:
+		return chat.Internal.String()
+	case err.Code != "" && sane(err.Code):
+		return err.Code
+	}
+	return strings.ReplaceAll(err.Kind.String(), " ", "_")
+}
+
+// sane reports whether a code is one of ours, or like them: a backend may have
+// put anything there.
+func sane(code string) bool {
+	for _, c := range code {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return len(code) <= 40
+}
+
+// Shadow is the Operation of a copy of a request, for a shadow arm of an
+// experiment.
+const Shadow = "shadow"
 
 // Sent is a body that was sent to a backend, for this request.
 type Sent struct {

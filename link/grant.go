@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"bendi/internal/upstream"
 )
 
 // An Upstream is a server that a relay asks.
@@ -28,7 +30,7 @@ var usualHeaders = []string{
 // HeaderEdge says to the upstream which edge asks.
 const HeaderEdge = "X-Bendi-Edge"
 
-// clean returns u, or an error where it is no base of what may be asked for.
+// check returns an error where u is no base of what may be asked for.
 func (u Upstream) check(name string) error {
 	b := u.URL
 	if b == nil || b.Scheme != "http" && b.Scheme != "https" || b.Host == "" || b.User != nil || b.RawQuery != "" || b.Fragment != "" || !plainPath(b) {
@@ -120,7 +122,7 @@ func passable(names []string) ([]string, error) {
 	var out []string
 	for _, n := range names {
 		c := textproto.CanonicalMIMEHeaderKey(n)
-		if !isToken(n) || strings.Contains(n, "_") || c == HeaderEdge || slices.Contains(hopByHop, c) {
+		if !upstream.IsToken(n) || strings.Contains(n, "_") || c == HeaderEdge || slices.Contains(hopByHop, c) {
 			return nil, fmt.Errorf("the header %.40q cannot be passed on", n)
 		}
 		out = append(out, c)

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"slices"
-	"strings"
+
+	"bendi/internal/upstream"
 )
 
 // Heads are made of fields, each with its length before it, so that nothing in
@@ -93,7 +94,7 @@ func parseRequestHead(b []byte) (h requestHead, err error) {
 	switch {
 	case r.bad || version != headVersion || flags&^(zstdBody|wholeBody) != 0 || h.length < -1:
 		return h, errHead
-	case !isToken(h.method):
+	case !upstream.IsToken(h.method):
 		return h, errors.New("the method of a request has characters that it cannot have")
 	}
 	return h, r.fault
@@ -169,19 +170,14 @@ func (r *fields) header() http.Header {
 		if r.bad {
 			return nil
 		}
-		if !isToken(name) || textproto.CanonicalMIMEHeaderKey(name) != name {
+		if !upstream.IsToken(name) || textproto.CanonicalMIMEHeaderKey(name) != name {
 			r.fault = fmt.Errorf("the name of a header is not in its usual form (%.40q)", name)
 		}
-		if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+		if !upstream.IsLine(value) {
 			r.fault = fmt.Errorf("the value of the header %.40s has a control character in it", name)
 		}
 		h[name] = append(h[name], value)
 	}
 	r.bad = len(r.b) > 0
 	return h
-}
-
-// isToken reports whether a method or a name of a header is one.
-func isToken(s string) bool {
-	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == ""
 }

@@ -326,13 +326,11 @@ func busy(sessions []*relaySession) bool {
 func (r *Relay) serve(edge string, st *Stream) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	over := make(chan struct{})
-	defer close(over)
 	go func() {
 		select {
 		case <-st.gone:
 			cancel()
-		case <-over:
+		case <-ctx.Done():
 		}
 	}()
 	res, err := r.ask(ctx, edge, st)

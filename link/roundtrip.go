@@ -165,19 +165,19 @@ func (e *Edge) session(ctx context.Context) (*Session, func(), error) {
 	}
 	for {
 		var best *Session
-		var wait []<-chan struct{}
+		var change <-chan struct{}
 		var faults []error
-		least, waits := 0, false
+		least := 0
 		for _, f := range e.relays {
 			f.mu.Lock()
 			n := f.session.busy()
 			if len(f.links) > 0 && (best == nil || n < least) {
 				best, least = f.session, n
 			}
-			wait = append(wait, f.change)
-			if f.fails == 0 {
-				waits = true
-			} else {
+			if change == nil {
+				change = f.change
+			}
+			if f.fails > 0 {
 				faults = append(faults, fmt.Errorf("relay %s: %w", f.url.Host, f.fault))
 			}
 			f.mu.Unlock()
@@ -187,11 +187,11 @@ func (e *Edge) session(ctx context.Context) (*Session, func(), error) {
 			return best, func() {}, nil
 		case e.ctx.Err() != nil:
 			return nil, nil, errClosed
-		case !waits:
+		case len(faults) == len(e.relays):
 			return nil, nil, fmt.Errorf("there is no link now: %w", errors.Join(faults...))
 		}
 		select { // others are looked at again soon
-		case <-wait[0]:
+		case <-change:
 		case <-time.After(look):
 		case <-ctx.Done():
 			return nil, nil, fmt.Errorf("there was no link for %v", e.o.DialTimeout)

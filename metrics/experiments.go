@@ -60,11 +60,7 @@ func (c *experimentCollector) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	gauge := func(d *prometheus.Desc, is bool, labels ...string) {
-		value := 0.0
-		if is {
-			value = 1
-		}
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, truth(is), labels...)
 	}
 	for _, s := range c.states() {
 		gauge(experimentRunning, s.State == experiment.Running, s.Name, s.Route)

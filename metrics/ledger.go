@@ -46,14 +46,10 @@ func (l *Ledger) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	s := (*read)()
-	failing := 0.
-	if s.Failing {
-		failing = 1
-	}
 	counter, gauge := prometheus.CounterValue, prometheus.GaugeValue
 	ch <- prometheus.MustNewConstMetric(l.records, counter, float64(s.Written))
 	ch <- prometheus.MustNewConstMetric(l.lost, counter, float64(s.Lost))
 	ch <- prometheus.MustNewConstMetric(l.refused, counter, float64(s.Refused))
 	ch <- prometheus.MustNewConstMetric(l.waiting, gauge, float64(s.Waiting))
-	ch <- prometheus.MustNewConstMetric(l.failing, gauge, failing)
+	ch <- prometheus.MustNewConstMetric(l.failing, gauge, truth(s.Failing))
 }

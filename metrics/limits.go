@@ -27,12 +27,7 @@ func newLimits(r prometheus.Registerer) *Limits {
 func (l *Limits) Refused(of, limit string) { l.refused.WithLabelValues(of, limit).Inc() }
 
 // Down tells whether what counts for all cannot be reached.
-func (l *Limits) Down(down bool) {
-	l.down.Set(0)
-	if down {
-		l.down.Set(1)
-	}
-}
+func (l *Limits) Down(down bool) { l.down.Set(truth(down)) }
 
 // Unsettled counts a request of which nobody could be told what it took.
 func (l *Limits) Unsettled() { l.unsettled.Inc() }

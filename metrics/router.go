@@ -86,11 +86,7 @@ func (c *backendCollector) Collect(to chan<- prometheus.Metric) {
 		s := b.Status()
 		zone := s.Zone.String()
 		for _, state := range []string{"closed", "open", "probing"} {
-			is := 0.0
-			if state == s.State {
-				is = 1
-			}
-			to <- prometheus.MustNewConstMetric(backendState, prometheus.GaugeValue, is, s.Backend, zone, state)
+			to <- prometheus.MustNewConstMetric(backendState, prometheus.GaugeValue, truth(state == s.State), s.Backend, zone, state)
 		}
 		to <- prometheus.MustNewConstMetric(backendOutstanding, prometheus.GaugeValue, float64(s.Outstanding), s.Backend, zone)
 		to <- prometheus.MustNewConstMetric(backendShare, prometheus.GaugeValue, s.Share, s.Backend, zone)

@@ -132,18 +132,10 @@ func (c workerCollector) Describe(ch chan<- *prometheus.Desc) {
 
 func (c workerCollector) Collect(ch chan<- prometheus.Metric) {
 	for id, w := range *c.gateway.workers.Load() {
-		ready := 0.0
-		if w.Ready() == nil {
-			ready = 1
-		}
-		ch <- prometheus.MustNewConstMetric(workerReady, prometheus.GaugeValue, ready, id)
+		ch <- prometheus.MustNewConstMetric(workerReady, prometheus.GaugeValue, truth(w.Ready() == nil), id)
 		now := w.State()
 		for _, state := range []string{"loaded", "loading", "unloaded", "failed"} {
-			in := 0.0
-			if state == now {
-				in = 1
-			}
-			ch <- prometheus.MustNewConstMetric(modelState, prometheus.GaugeValue, in, id, state)
+			ch <- prometheus.MustNewConstMetric(modelState, prometheus.GaugeValue, truth(state == now), id, state)
 		}
 		ch <- prometheus.MustNewConstMetric(workerRestarts, prometheus.CounterValue, float64(w.Restarts()), id)
 	}

@@ -35,7 +35,7 @@ func (s *server) authenticate(c *gin.Context, x *exchange) error {
 	if err != nil {
 		return refused(c, err)
 	}
-	x.who, x.key = who, who.Name
+	x.who = who
 	if who.Ended != nil {
 		x.endWith(c, who.Ended)
 	}

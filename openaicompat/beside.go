@@ -26,7 +26,7 @@ func endpoints() []endpoint {
 	return []endpoint{
 		{"/embeddings", once(embedding, chat.Embed, func(a *chat.Embeddings) (string, chat.Usage) { return a.Backend, a.Usage }), wire.EmbedExample},
 		{"/rerank", once(reranking, chat.Rerank, func(a *chat.Ranking) (string, chat.Usage) { return a.Backend, a.Usage }), wire.RerankExample},
-		{"/tokenize", once(tokenizing, chat.Tokenize, func(a *chat.Tokens) (string, chat.Usage) { return a.Backend, chat.Usage{} }), wire.TokenizeExample},
+		{"/tokenize", once(tokenizing, chat.Tokenize, tokensTell), wire.TokenizeExample},
 		{"/detokenize", once(detokenizing, chat.Detokenize, func(a *chat.Text) (string, chat.Usage) { return a.Backend, chat.Usage{} }), wire.DetokenizeExample},
 		{"/moderations", (*server).moderations, wire.ModerationExample},
 	}
@@ -64,9 +64,10 @@ func exampleOf(path string) string {
 		return responses.Example
 	case strings.Contains(path, "/conversations"):
 		return responses.ConversationExample
-	}
-	if strings.HasSuffix(path, "/feedback") {
+	case strings.HasSuffix(path, "/feedback"):
 		return feedbackExample
+	case strings.HasSuffix(path, "/completions") && !strings.HasSuffix(path, "/chat/completions"):
+		return wire.PromptExample
 	}
 	return wire.ChatExample
 }
@@ -171,6 +172,8 @@ func tokenizing(body []byte) (q question[chat.TokenizeRequest, chat.Tokens], err
 	q.encode = func(out *chat.Tokens) ([]byte, error) { return wire.EncodeTokens(out.Tokens, in.Pieces) }
 	return q, nil
 }
+
+func tokensTell(a *chat.Tokens) (backend string, usage chat.Usage) { return a.Backend, chat.Usage{} }
 
 func detokenizing(body []byte) (q question[chat.DetokenizeRequest, chat.Text], err error) {
 	req, err := wire.DecodeDetokenize(body)

@@ -31,16 +31,13 @@ func (s *server) body(c *gin.Context) ([]byte, error) {
 	paced, free := s.paced(c, c.Request.Body)
 	_, err := buf.ReadFrom(http.MaxBytesReader(c.Writer, io.NopCloser(paced), s.MaxBody))
 	switch {
+	case err == nil:
+		free()
+		return buf.Bytes(), nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		hangUp(c)
 		return nil, &chat.Error{Kind: chat.Invalid, Code: "body_too_slow", Err: errSlow,
 			Msg: fmt.Sprintf("Of the request body, %d bytes have come in %v; it has to come in that time, and by 16 KiB a second beyond.", buf.Len(), s.BodyTimeout)}
-	case err == nil:
-		free()
-	}
-	switch {
-	case err == nil:
-		return buf.Bytes(), nil
 	case isTooLong(err):
 		hangUp(c)
 		return nil, chat.Errorf(chat.TooLarge, "The request body is longer than the %d bytes that are allowed.", s.MaxBody)

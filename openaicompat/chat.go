@@ -55,7 +55,10 @@ func (s *server) answer(c *gin.Context, x *exchange, rt Route, p *protocol, body
 		return err
 	}
 	x.stream = call.stream
-	most, prompt := bound(rt, call.requests, len(body))
+	var most, prompt int64
+	if s.Limits != nil {
+		most, prompt = bound(rt, call.requests, len(body))
+	}
 	done, err := s.reserve(c, x, rt, most, prompt)
 	if err != nil {
 		return err

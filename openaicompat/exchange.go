@@ -21,7 +21,6 @@ type exchange struct {
 	id    string // of the request
 	start time.Time
 	who   access.Identity
-	key   string // name of the API key, which is that of who
 	leave func() // when the request has ended; nil: nothing is to be done
 	route string // path of the route
 
@@ -139,7 +138,7 @@ func (s *server) log(c *gin.Context, x *exchange) {
 			attrs = append(attrs, slog.String(name, value))
 		}
 	}
-	text("key", x.key)
+	text("key", x.who.Name)
 	text("route", x.route)
 	text("backend", x.backend)
 	text("arm", x.arm)

@@ -62,7 +62,7 @@ func (s *server) takeFeedback(c *gin.Context, x *exchange) error {
 	} else if f.Request != "" && f.Request != f.ID {
 		return chat.BadParam("request_id", "'id' and 'request_id' name two answers; send one of them.")
 	}
-	if err := s.Feedback.Take(x.key, &f); err != nil {
+	if err := s.Feedback.Take(x.who.Name, &f); err != nil {
 		return err
 	}
 	return s.json(c, http.StatusOK, []byte(`{"object":"feedback","counted":true}`))

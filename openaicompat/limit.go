@@ -3,7 +3,6 @@ package openaicompat
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -99,8 +98,8 @@ func (s *server) standing(c *gin.Context, st access.Standing) {
 		c.Header("X-Ratelimit-Remaining-"+what, remaining)
 		c.Header("X-Ratelimit-Reset-"+what, left.Reset.Round(time.Millisecond).String())
 	}
-	tell(http.CanonicalHeaderKey("requests"), st.Requests)
-	tell(http.CanonicalHeaderKey("tokens"), st.Tokens)
+	tell("Requests", st.Requests)
+	tell("Tokens", st.Tokens)
 }
 
 // unknownAnswer is how many tokens are set aside for an answer of which nobody

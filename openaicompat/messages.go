@@ -43,7 +43,7 @@ func (s *server) speak(p *protocol, h handler, path string) {
 
 // count tells how many tokens a model would read.
 func (s *server) count(rt Route) handler {
-	answer := once(counting, chat.Tokenize, func(a *chat.Tokens) (string, chat.Usage) { return a.Backend, chat.Usage{} })
+	answer := once(counting, chat.Tokenize, tokensTell)
 	return func(c *gin.Context, x *exchange) error {
 		x.operation = "count_tokens"
 		return answer(s, c, x, rt)

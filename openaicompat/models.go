@@ -26,11 +26,10 @@ func bases(routes []Route) []string {
 }
 
 func basesOf(rt Route) []string {
-	path := strings.TrimSuffix(rt.Path, "/")
-	if parent, ok := strings.CutSuffix(path, "/chat"); ok {
-		return []string{path, parent}
+	if parent, ok := strings.CutSuffix(rt.Path, "/chat"); ok {
+		return []string{rt.Path, parent}
 	}
-	return []string{path}
+	return []string{rt.Path}
 }
 
 // A catalogue is the models of the routes that share a base URL.

@@ -37,7 +37,7 @@ func (s *server) admit(c *gin.Context, x *exchange) error {
 // entry sums a request up.
 func (x *exchange) entry(c *gin.Context) *ledger.Entry {
 	e := &ledger.Entry{
-		ID: x.id, AnswerID: x.answerID, Start: x.start, Principal: x.key, Session: x.session,
+		ID: x.id, AnswerID: x.answerID, Start: x.start, Principal: x.who.Name, Session: x.session,
 		Operation: x.operation, Stream: x.stream, Status: c.Writer.Status(), Admitted: x.admitted,
 		Route: x.route, Model: x.model, Arm: x.arm, Backend: x.backend, Request: x.request, Answer: x.answer,
 		Usage: x.usage, Total: time.Since(x.start), Finish: x.finish, Outcome: ledger.Success,

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"bendi/access"
 	"bendi/chat"
 )
 
@@ -15,16 +16,13 @@ const (
 	priorityHeader  = "X-Bendi-Priority"
 )
 
-// MaxPriority is the highest priority there is, and the lowest below 0.
-const MaxPriority = 10
-
 // principal returns who asks: the API key by its name, or inside, whom the
 // gateway names.
 func (s *server) principal(h http.Header, x *exchange) string {
 	if s.Inside {
 		return h.Get(principalHeader)
 	}
-	return x.key
+	return x.who.Name
 }
 
 // priority returns the priority of a request: that of its key and that of its
@@ -46,7 +44,7 @@ func (s *server) priority(h http.Header, x *exchange, rt Route, body json.RawMes
 	if later < 0 {
 		return 0, chat.BadParam("priority", "'priority' is %d; a request can be put behind others by a number above 0, and not before them.", later)
 	}
-	return bounded(priority - min(later, 2*MaxPriority)), nil
+	return bounded(priority - min(later, 2*access.MaxPriority)), nil
 }
 
-func bounded(priority int) int { return max(-MaxPriority, min(priority, MaxPriority)) }
+func bounded(priority int) int { return max(-access.MaxPriority, min(priority, access.MaxPriority)) }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -137,7 +136,7 @@ func (s *server) countInput(rt Route) handler {
 			q.id, q.model, q.inside = &q.req.ID, &q.req.Model, &q.req.Inside
 			q.encode = func(out *chat.Tokens) ([]byte, error) { return responses.EncodeCount(len(out.Tokens)), nil }
 			return q, nil
-		}, chat.Tokenize, func(a *chat.Tokens) (string, chat.Usage) { return a.Backend, chat.Usage{} })
+		}, chat.Tokenize, tokensTell)
 		return answer(s, c, x, rt)
 	}
 }
@@ -218,13 +217,10 @@ func (s *server) deleteResponse(c *gin.Context, o Owner) error {
 }
 
 func pageOf(c *gin.Context) (responses.Page, error) {
-	page := responses.Page{Limit: 20, After: c.Query("after")}
-	if text, ok := c.GetQuery("limit"); ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 100 {
-			return page, chat.BadParam("limit", "'limit' must be a whole number from 1 to 100.")
-		}
-		page.Limit = n
+	limit, err := limitOf(c)
+	page := responses.Page{Limit: limit, After: c.Query("after")}
+	if err != nil {
+		return page, err
 	}
 	switch c.DefaultQuery("order", "desc") {
 	case "desc":
@@ -277,7 +273,7 @@ func (s *server) addTo(rt Route, items bool, decode func(id string, body []byte,
 			if req.Extra == nil {
 				req.Extra = make(map[string]json.RawMessage)
 			}
-			req.Extra["user"] = marshalText(user)
+			req.Extra["user"] = wire.Marshal(user)
 		}
 		call := &call{requests: []*chat.Request{req}, id: req.Turn.ID}
 		if _, _, err = s.address(c, x, rt, chats(), call); err != nil {
@@ -378,12 +374,4 @@ func (s *server) deleteConversation(c *gin.Context, o Owner) error {
 		return responses.NoConversation()
 	}
 	return s.json(c, http.StatusOK, responses.EncodeDeleted(id, "conversation.deleted"))
-}
-
-func marshalText(s string) json.RawMessage {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a fault of ours: texts always marshal
-	}
-	return text
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -95,6 +96,11 @@ func New(o Options) http.Handler {
 	o.MaxBody = cmp.Or(o.MaxBody, 8<<20)
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 30*time.Second)
 
+	o.Routes = slices.Clone(o.Routes)
+	for i := range o.Routes {
+		o.Routes[i].Path = strings.TrimSuffix(o.Routes[i].Path, "/")
+	}
+
 	gin.SetMode(gin.ReleaseMode) // else it prints to standard output
 	s := &server{Options: o, engine: gin.New(), served: map[string]bool{}, probes: map[string]bool{"/healthz": true, "/healthz/": true, "/readyz": true, "/readyz/": true}, protocols: map[string]*protocol{}}
 	e := s.engine
@@ -115,16 +121,14 @@ func New(o Options) http.Handler {
 		s.on(a.Method, s.act(a), a.Path, a.Path+"/")
 	}
 	s.remember()
-	for _, rt := range o.Routes {
-		rt.Path = strings.TrimSuffix(rt.Path, "/")
+	for _, rt := range s.Routes {
 		s.chats = append(s.chats, rt.Path)
 		for _, path := range []string{rt.Path, rt.Path + "/chat/completions"} {
 			s.on(http.MethodPost, s.ask(chats(), rt), path, path+"/")
 		}
 		s.on(http.MethodPost, s.askEither(rt), rt.Path+"/completions", rt.Path+"/completions/")
 	}
-	for _, rt := range o.Routes { // after all routes have their own paths
-		rt.Path = strings.TrimSuffix(rt.Path, "/")
+	for _, rt := range s.Routes { // after all routes have their own paths
 		for _, base := range basesOf(rt) {
 			s.on(http.MethodPost, s.ask(texts(), rt), base+"/completions", base+"/completions/")
 		}
@@ -133,7 +137,7 @@ func New(o Options) http.Handler {
 		s.beside(rt)
 	}
 	s.feedback()
-	for _, base := range bases(o.Routes) {
+	for _, base := range bases(s.Routes) {
 		models := s.union(base)
 		s.lists = append(s.lists, base+"/models")
 		s.on(http.MethodGet, models.list, base+"/models")

@@ -67,13 +67,9 @@ func (s *server) owned(h func(*gin.Context, Owner) error) handler {
 }
 
 func (s *server) listSessions(c *gin.Context, o Owner) error {
-	limit := 20
-	if text, ok := c.GetQuery("limit"); ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 100 {
-			return chat.BadParam("limit", "'limit' must be a whole number from 1 to 100.")
-		}
-		limit = n
+	limit, err := limitOf(c)
+	if err != nil {
+		return err
 	}
 	list, next, err := s.Sessions.List(c.Request.Context(), o, c.Query("after"), limit)
 	if err != nil {
@@ -84,6 +80,19 @@ func (s *server) listSessions(c *gin.Context, o Owner) error {
 		return err
 	}
 	return s.json(c, http.StatusOK, body)
+}
+
+// limitOf returns how long a list may become that is asked for.
+func limitOf(c *gin.Context) (int, error) {
+	text, ok := c.GetQuery("limit")
+	if !ok {
+		return 20, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 100 {
+		return 0, chat.BadParam("limit", "'limit' must be a whole number from 1 to 100.")
+	}
+	return n, nil
 }
 
 func (s *server) getSession(c *gin.Context, o Owner) error {

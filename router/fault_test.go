@@ -21,9 +21,6 @@ func code(kind chat.Kind, code string) error {
 	return &chat.Error{Kind: kind, Code: code, Msg: "scripted"}
 }
 
-// What backends can do wrong, one row each, and what the client sees of it. The
-// backends a and b are tiers; the rows of the fault catalogue that are about the
-// wire are tested where that is read.
 // A mortalError is one that the backend may have failed of the request with.
 type mortalError struct{ e *chat.Error }
 
@@ -31,6 +28,9 @@ func (e mortalError) Error() string { return e.e.Error() }
 func (e mortalError) Unwrap() error { return e.e }
 func (mortalError) Deadly() bool    { return true }
 
+// What backends can do wrong, one row each, and what the client sees of it. The
+// backends a and b are tiers; the rows of the fault catalogue that are about the
+// wire are tested where that is read.
 func TestFaults(t *testing.T) {
 	reasoning := chat.Event{Reasoning: "hm"}
 	call := chat.Event{ToolCall: &chat.ToolCallDelta{ID: "c", Name: "f"}}

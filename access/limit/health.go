@@ -27,13 +27,6 @@ func NewHealth(tell func(down bool, err error), lost func(err error)) *Health {
 	return &Health{tell: tell, lost: lost}
 }
 
-// Down reports whether the Counter failed when it was last tried.
-func (h *Health) Down() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.down
-}
-
 // try reports whether the Counter is to be asked.
 func (h *Health) try() bool {
 	h.mu.Lock()

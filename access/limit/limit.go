@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -75,11 +76,7 @@ func (l *Limiter) subjects(who access.Identity, route string) []Subject {
 			all = append(all, Subject{kind + " " + name, limits})
 		}
 	}
-	name := who.Name
-	if name == "" {
-		name = "(none)"
-	}
-	add("key", name, who.Limits.Or(l.rules.EachKey))
+	add("key", cmp.Or(who.Name, "(none)"), who.Limits.Or(l.rules.EachKey))
 	if who.User != "" {
 		add("user", who.User, l.rules.EachUser)
 	}

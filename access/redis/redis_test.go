@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"net"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,40 +15,8 @@ import (
 	"bendi/access"
 	"bendi/access/limit"
 	"bendi/access/limit/limittest"
+	"bendi/internal/redistest"
 )
-
-// start starts a redis-server of the test's and returns its address.
-func start(t testing.TB) (address string, cmd *exec.Cmd) {
-	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("redis-server is not installed, which this test runs against: apt-get install redis-server")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	cmd = exec.Command(program, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", "", "--dir", t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGCONT)
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	client := dial(t, address)
-	for begin := time.Now(); client.Ping(t.Context()).Err() != nil; time.Sleep(20 * time.Millisecond) {
-		if time.Since(begin) > 20*time.Second {
-			t.Fatal("redis-server does not answer")
-		}
-	}
-	return address, cmd
-}
 
 func dial(t testing.TB, address string) redis.UniversalClient {
 	client := redis.NewClient(&redis.Options{Addr: address, DisableIdentity: true, ReadTimeout: 10 * time.Second, PoolTimeout: 20 * time.Second})
@@ -66,7 +31,7 @@ func counter(t testing.TB, address string, lease time.Duration) *Counter {
 }
 
 func TestCounter(t *testing.T) {
-	address, _ := start(t)
+	address := redistest.Start(t).Address
 	limittest.Test(t, func(t *testing.T) limit.Counter { return counter(t, address, leaseTime) })
 }
 
@@ -77,7 +42,7 @@ func demand(tokens int64, name string, l access.Limits) *limit.Demand {
 // The places of a gateway that has died are free when its leases run out, and
 // those of one that lives are not.
 func TestLeases(t *testing.T) {
-	address, _ := start(t)
+	address := redistest.Start(t).Address
 	dead, alive := open(dial(t, address), "test", 600*time.Millisecond), counter(t, address, 600*time.Millisecond)
 	l := access.Limits{Concurrent: 2}
 	if _, err := dead.Reserve(t.Context(), demand(0, "key a", l)); err != nil {
@@ -108,7 +73,7 @@ func TestLeases(t *testing.T) {
 
 // Whoever asks again because the answer was lost is counted once.
 func TestAskedTwice(t *testing.T) {
-	address, _ := start(t)
+	address := redistest.Start(t).Address
 	c := counter(t, address, leaseTime)
 	d := demand(10, "key a", access.Limits{RequestsPerMinute: 2, TokensPerMinute: 100})
 	for range 3 {
@@ -133,8 +98,8 @@ func TestAskedTwice(t *testing.T) {
 
 // While Redis hangs, requests wait for it once in a second, and are counted here.
 func TestHangs(t *testing.T) {
-	address, server := start(t)
-	client := redis.NewClient(&redis.Options{Addr: address, DisableIdentity: true, ReadTimeout: 50 * time.Millisecond, MaxRetries: -1})
+	server := redistest.Start(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Address, DisableIdentity: true, ReadTimeout: 50 * time.Millisecond, MaxRetries: -1})
 	t.Cleanup(func() { client.Close() })
 	c := New(client, "test")
 	t.Cleanup(c.Close)
@@ -158,7 +123,7 @@ func TestHangs(t *testing.T) {
 // Under random requests of several gateways, what Redis has counted in the end is
 // what was settled, and never was more than the limit.
 func TestSettlesExactly(t *testing.T) {
-	address, _ := start(t)
+	address := redistest.Start(t).Address
 	gateways := []*Counter{counter(t, address, leaseTime), counter(t, address, leaseTime)}
 	l := access.Limits{TokensPerDay: 5000, Concurrent: 50}
 	var used, running atomic.Int64
@@ -196,7 +161,7 @@ func TestSettlesExactly(t *testing.T) {
 }
 
 func BenchmarkCounter(b *testing.B) {
-	address, _ := start(b)
+	address := redistest.Start(b).Address
 	c := counter(b, address, leaseTime)
 	l := access.Limits{RequestsPerMinute: 1 << 40, TokensPerMinute: 1 << 40, Concurrent: 1 << 40}
 	for b.Loop() {

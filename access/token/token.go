@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,13 +42,7 @@ func New(issuers []Issuer, denied func(jti string) bool) (*Verifier, error) {
 		i := &issuer{Issuer: in}
 		i.parser = jwt.NewParser(jwt.WithValidMethods(in.Algorithms), jwt.WithIssuer(in.Issuer), jwt.WithAudience(in.Audience...),
 			jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(in.Leeway), jwt.WithStrictDecoding())
-		every, keep := in.Refresh, in.Keep
-		if every == 0 {
-			every = 5 * time.Minute
-		}
-		if keep == 0 {
-			keep = time.Hour
-		}
+		every, keep := cmp.Or(in.Refresh, 5*time.Minute), cmp.Or(in.Keep, time.Hour)
 		switch {
 		case len(in.Secret) > 0:
 			i.key = func(context.Context, *jwt.Token) (any, error) { return in.Secret, nil }
@@ -71,7 +67,7 @@ func New(issuers []Issuer, denied func(jti string) bool) (*Verifier, error) {
 // refused makes a Refusal of why a token opens nothing. What it says is about
 // the token, and never from it.
 func refused(err error) *access.Refusal {
-	return &access.Refusal{Code: "invalid_token", Text: "The token is not taken: " + err.Error() + ".", Err: nil}
+	return &access.Refusal{Code: "invalid_token", Text: "The token is not taken: " + err.Error() + "."}
 }
 
 // Check returns who a token is of, or an [access.Refusal].
@@ -203,10 +199,7 @@ func (i *issuer) why(err error) error {
 
 // identity returns who the claims of a proven token are of.
 func (i *issuer) identity(claims map[string]any) (who access.Identity, err error) {
-	name := i.Claims.User
-	if name == "" {
-		name = "sub"
-	}
+	name := cmp.Or(i.Claims.User, "sub")
 	user, _ := find(claims, name).(string)
 	if user == "" || len(user) > 256 {
 		return who, fmt.Errorf("its %s, which names the user, is no text of 1 to 256 bytes", name)
@@ -225,16 +218,14 @@ func (i *issuer) identity(claims map[string]any) (who access.Identity, err error
 	if err != nil {
 		return who, err
 	}
-	for _, role := range roles {
-		who.Admin = who.Admin || i.AdminRole != "" && role == i.AdminRole
-	}
+	who.Admin = i.AdminRole != "" && slices.Contains(roles, i.AdminRole)
 	if v := find(claims, i.Claims.Priority); v != nil {
 		n, _ := v.(json.Number)
 		priority, err := n.Int64()
 		if err != nil {
 			return who, fmt.Errorf("its %s is no whole number", i.Claims.Priority)
 		}
-		who.Priority = int(max(-10, min(priority, int64(i.Priority))))
+		who.Priority = int(max(-access.MaxPriority, min(priority, int64(i.Priority))))
 	}
 	if v := find(claims, i.Claims.Limits); v != nil {
 		text, err := json.Marshal(v)

@@ -23,7 +23,7 @@ func (p *program) abCommand() *cobra.Command {
 			"Start, watch and stop the experiments that are under experiments: in the configuration of a running server. A server with API keys wants one with admin: true, in BENDI_API_KEY.",
 			"启动、查看和停止运行中服务的实验；实验写在其配置的 experiments: 中。设有 API 密钥的服务需要一个带 admin: true 的密钥，放在环境变量 BENDI_API_KEY 中。"),
 	}
-	cmd.PersistentFlags().StringVar(&server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
+	serverFlag(cmd.PersistentFlags(), p, &server)
 	cmd.AddCommand(p.abListCommand(&server), p.abStatusCommand(&server), p.abStartCommand(&server), p.abStopCommand(&server), p.abReportCommand(&server))
 	return cmd
 }
@@ -63,8 +63,7 @@ func (p *program) abListCommand(server *string) *cobra.Command {
 				return json.NewEncoder(p.stdout).Encode(all)
 			}
 			if len(all) == 0 {
-				fmt.Fprintln(p.stdout, p.say("no experiments: they are written under experiments: in the configuration", "没有实验：实验写在配置的 experiments: 中"))
-				return nil
+				return p.printNoExperiments()
 			}
 			rows := [][]string{cells(p.say("NAME", "名称"), p.say("ROUTE", "路由"), p.say("STATE", "状态"), p.say("ARMS", "分组"))}
 			for _, s := range all {
@@ -82,6 +81,11 @@ func (p *program) abListCommand(server *string) *cobra.Command {
 	return cmd
 }
 
+func (p *program) printNoExperiments() error {
+	_, err := fmt.Fprintln(p.stdout, p.say("no experiments: they are written under experiments: in the configuration", "没有实验：实验写在配置的 experiments: 中"))
+	return err
+}
+
 func (p *program) abStatusCommand(server *string) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
@@ -95,6 +99,9 @@ func (p *program) abStatusCommand(server *string) *cobra.Command {
 			}
 			if output == "json" {
 				return json.NewEncoder(p.stdout).Encode(all)
+			}
+			if len(all) == 0 {
+				return p.printNoExperiments()
 			}
 			for i, s := range all {
 				if i > 0 {

@@ -22,10 +22,7 @@ import (
 // split puts the experiments of a route between it and what is above it, where
 // it has any.
 func (h *house) split(r config.Route, route *router.Route) (tower, error) {
-	plans, err := h.around.plans(r, func(s router.Step) {
-		h.measured.Router.Step(r.Path, s)
-		tell(h.log, r.Path, s)
-	})
+	plans, err := h.around.plans(r, h.follow(r.Path))
 	if err != nil || len(plans) == 0 {
 		return route, err
 	}
@@ -151,22 +148,13 @@ type order struct {
 
 // experimentActions list, start, stop and report experiments.
 func (h *house) experimentActions() []openaicompat.Action {
-	do := func(f func(in *order) (any, error)) func(context.Context, []byte) (any, error) {
-		return func(_ context.Context, body []byte) (any, error) {
-			in, err := openaicompat.DecodeAction[order](body)
-			if err != nil {
-				return nil, err
-			}
-			return f(in)
-		}
-	}
 	return []openaicompat.Action{
 		{Method: http.MethodGet, Path: experimentsPath, Do: func(context.Context, []byte) (any, error) {
 			return map[string]any{"experiments": h.lab.Experiments()}, nil
 		}},
-		{Method: http.MethodPost, Path: startPath, Do: do(func(in *order) (any, error) { return h.lab.Start(in.Name) })},
-		{Method: http.MethodPost, Path: stopPath, Do: do(func(in *order) (any, error) { return h.lab.Stop(in.Name, in.Winner) })},
-		{Method: http.MethodPost, Path: reportPath, Do: do(func(in *order) (any, error) { return h.lab.Report(in.Name) })},
+		{Method: http.MethodPost, Path: startPath, Do: doing(func(_ context.Context, in *order) (any, error) { return h.lab.Start(in.Name) })},
+		{Method: http.MethodPost, Path: stopPath, Do: doing(func(_ context.Context, in *order) (any, error) { return h.lab.Stop(in.Name, in.Winner) })},
+		{Method: http.MethodPost, Path: reportPath, Do: doing(func(_ context.Context, in *order) (any, error) { return h.lab.Report(in.Name) })},
 	}
 }
 

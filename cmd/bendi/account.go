@@ -184,11 +184,7 @@ func (h *house) usageActions() []openaicompat.Action {
 	if h.ground.auditor == nil {
 		return nil
 	}
-	return []openaicompat.Action{{Method: http.MethodGet, Path: usagePath, Do: func(_ context.Context, body []byte) (any, error) {
-		in, err := openaicompat.DecodeAction[usageBody](body)
-		if err != nil {
-			return nil, err
-		}
+	return []openaicompat.Action{{Method: http.MethodGet, Path: usagePath, Do: doing(func(_ context.Context, in *usageBody) (any, error) {
 		q := usageQuery(h.cfg, in.By, in.From, in.To)
 		if err := q.Check(); err != nil {
 			param, what, _ := strings.Cut(err.Error(), ": ")
@@ -207,7 +203,7 @@ func (h *house) usageActions() []openaicompat.Action {
 			return openaicompat.Page{Type: "text/csv; charset=utf-8", Body: out.Bytes()}, err
 		}
 		return nil, chat.BadParam("format", "'format' is json or csv.")
-	}}}
+	})}}
 }
 
 // usageQuery returns a query with the prices of a configuration.

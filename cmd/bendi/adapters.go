@@ -28,7 +28,7 @@ func (p *program) adaptersCommand() *cobra.Command {
 			"Load and unload LoRA adapters while the server runs; nothing else is interrupted. A server with API keys wants one with admin: true, in BENDI_API_KEY. What is loaded so lasts until the server ends.",
 			"在服务运行期间加载和卸载 LoRA 适配器，不影响其他请求。设有 API 密钥的服务需要一个带 admin: true 的密钥，放在环境变量 BENDI_API_KEY 中。这样加载的适配器在服务停止后失效。"),
 	}
-	cmd.PersistentFlags().StringVar(&server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
+	serverFlag(cmd.PersistentFlags(), p, &server)
 	list := &cobra.Command{
 		Use:   "list",
 		Short: p.say("List the adapters of all models", "列出所有模型的适配器"),

@@ -36,24 +36,27 @@ func (h *house) actions() []openaicompat.Action {
 		{Method: http.MethodGet, Path: adaptersPath, Do: func(context.Context, []byte) (any, error) {
 			return map[string]any{"adapters": h.adapters()}, nil
 		}},
-		{Method: http.MethodPost, Path: loadAdapterPath, Do: func(ctx context.Context, body []byte) (any, error) {
-			in, err := openaicompat.DecodeAction[adapterBody](body)
-			if err != nil {
-				return nil, err
-			}
+		{Method: http.MethodPost, Path: loadAdapterPath, Do: doing(func(ctx context.Context, in *adapterBody) (any, error) {
 			return in, h.loadAdapter(ctx, in)
-		}},
-		{Method: http.MethodPost, Path: unloadAdapterPath, Do: func(ctx context.Context, body []byte) (any, error) {
-			in, err := openaicompat.DecodeAction[adapterBody](body)
-			if err != nil {
-				return nil, err
-			}
+		})},
+		{Method: http.MethodPost, Path: unloadAdapterPath, Do: doing(func(ctx context.Context, in *adapterBody) (any, error) {
 			model, name, err := h.adapterOf(in.ID)
 			if err != nil {
 				return nil, err
 			}
 			return in, h.workers[model].UnloadAdapter(ctx, name)
-		}},
+		})},
+	}
+}
+
+// doing has an action do what is asked for by a body that is a T.
+func doing[T any](do func(ctx context.Context, in *T) (any, error)) func(context.Context, []byte) (any, error) {
+	return func(ctx context.Context, body []byte) (any, error) {
+		in, err := openaicompat.DecodeAction[T](body)
+		if err != nil {
+			return nil, err
+		}
+		return do(ctx, in)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +46,11 @@ func (p *program) ledgerOf(dir string) (string, *config.Config, error) {
 	return dir, cfg, nil
 }
 
+// noLedger says that there is none in a folder.
+func (p *program) noLedger(dir string) error {
+	return fmt.Errorf(p.say("there is no ledger in %s; name its folder with --dir, or the configuration with --config", "%s 中没有审计日志；请用 --dir 指定其目录，或用 --config 指定配置"), dir)
+}
+
 // verify verifies the ledger by the key of the configuration and others.
 func (p *program) verify(dir string, keyFiles []string, head string) (*chain.Report, error) {
 	dir, cfg, err := p.ledgerOf(dir)
@@ -71,7 +77,7 @@ func (p *program) verify(dir string, keyFiles []string, head string) (*chain.Rep
 	}
 	r, err := chain.Verify(dir, o)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf(p.say("there is no ledger in %s; name its folder with --dir, or the configuration with --config", "%s 中没有审计日志；请用 --dir 指定其目录，或用 --config 指定配置"), dir)
+		err = p.noLedger(dir)
 	}
 	return r, err
 }
@@ -263,14 +269,14 @@ func (p *program) find(dir string, w wanted) (found []audit.Match, bad []error, 
 		return nil, nil, err
 	}
 	if _, err := os.Stat(dir); err != nil {
-		return nil, nil, fmt.Errorf(p.say("there is no ledger in %s; name its folder with --dir, or the configuration with --config", "%s 中没有审计日志；请用 --dir 指定其目录，或用 --config 指定配置"), dir)
+		return nil, nil, p.noLedger(dir)
 	}
 	for m, err := range audit.Find(dir, q) {
 		if err != nil {
 			bad = append(bad, err)
 			continue
 		}
-		m.Line.Text = []byte(string(m.Line.Text)) // it is valid until the next only
+		m.Line.Text = bytes.Clone(m.Line.Text) // it is valid until the next only
 		found = append(found, m)
 	}
 	return found, bad, nil

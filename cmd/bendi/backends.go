@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -104,13 +102,11 @@ func remoteOf(name string, b config.Backend, via http.RoundTripper) (*remote.Mod
 		o.Proxy = u
 	}
 	if b.CAFile != "" {
-		text, err := os.ReadFile(string(b.CAFile))
+		pool, err := certificatesIn(b.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("backend %s: %w", name, err)
 		}
-		if o.RootCAs = x509.NewCertPool(); !o.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("backend %s: there is no certificate in %s; it has to be a PEM file", name, b.CAFile)
-		}
+		o.RootCAs = pool
 	}
 	return remote.New(o)
 }

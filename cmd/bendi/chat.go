@@ -53,7 +53,7 @@ configured models are loaded here for as long as the conversation lasts.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
+	serverFlag(flags, p, &c.server)
 	flags.StringVar(&c.route, "route", "/v1/chat", p.say("route to ask", "使用的路由"))
 	flags.StringVar(&c.model, "model", "", p.say("model to ask for (default: the route's)", "使用的模型(默认：该路由的默认模型)"))
 	flags.StringVar(&c.system, "system", "", p.say("system message", "系统提示"))

@@ -44,6 +44,14 @@ type finding struct {
 	Detail string `json:"detail"` // what was found and, if it is wrong, what to do
 }
 
+// checked returns what a check has found, or what is wrong.
+func checked(check string, err error, detail string) finding {
+	if err != nil {
+		return finding{check, "fail", err.Error()}
+	}
+	return finding{check, "ok", detail}
+}
+
 func (p *program) doctor(ctx context.Context, output string) error {
 	findings := p.examine(ctx)
 	failed := 0
@@ -76,17 +84,11 @@ func (p *program) doctor(ctx context.Context, output string) error {
 func (p *program) examine(ctx context.Context) []finding {
 	var findings []finding
 	note := func(check string, err error, format string, args ...any) {
-		f := finding{Check: check, Status: "ok", Detail: fmt.Sprintf(format, args...)}
-		if err != nil {
-			f.Status, f.Detail = "fail", err.Error()
-		}
-		findings = append(findings, f)
+		findings = append(findings, checked(check, err, fmt.Sprintf(format, args...)))
 	}
 
 	cfg, origins, home, err := p.load(nil)
-	if exit, ok := errors.AsType[exitError](err); ok {
-		err = exit.err
-	}
+	err = unwrapped(err)
 	source := p.say("built in", "内置")
 	if err == nil && origins.File != "" {
 		source = origins.File

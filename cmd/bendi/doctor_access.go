@@ -19,13 +19,7 @@ const soon = 14 * 24 * time.Hour
 // tokens, and whether what counts for several gateways is there.
 func (p *program) checkAccess(ctx context.Context, cfg *config.Config) []finding {
 	var list []finding
-	note := func(check string, err error, detail string) {
-		f := finding{Check: check, Status: "ok", Detail: detail}
-		if err != nil {
-			f.Status, f.Detail = "fail", err.Error()
-		}
-		list = append(list, f)
-	}
+	note := func(check string, err error, detail string) { list = append(list, checked(check, err, detail)) }
 	store, err := openKeys(cfg)
 	if err != nil {
 		note("keys", err, "")
@@ -58,14 +52,15 @@ func (p *program) checkKeys(cfg *config.Config, store *access.Store) finding {
 			ending = append(ending, k.Name)
 		}
 	}
+	nobody := active == 0 && len(cfg.Access.JWT) == 0
 	switch {
 	case len(ending) > 0:
 		return finding{"keys", "warn", p.sayf("%d active; within 14 days these expire: %v; make others with `bendi key create`", "%d 个有效；14 天内到期：%v；请用 `bendi key create` 创建新的", active, ending)}
-	case active == 0 && len(cfg.Access.JWT) == 0 && !isPrivate(cfg) && store.Any():
+	case nobody && !isPrivate(cfg) && store.Any():
 		return finding{"keys", "warn", p.say("no key opens anything: make one with `bendi key create NAME`", "没有可用的密钥：请用 `bendi key create 名称` 创建")}
-	case active == 0 && len(cfg.Access.JWT) == 0 && !isPrivate(cfg):
+	case nobody && !isPrivate(cfg):
 		return finding{"keys", "ok", p.say("none; the first start makes one and shows it", "没有；首次启动会创建并显示一个")}
-	case active == 0 && len(cfg.Access.JWT) == 0 && !store.Any():
+	case nobody && !store.Any():
 		return finding{"keys", "ok", p.say("none; open to this machine alone", "没有；仅本机可访问")}
 	}
 	return finding{"keys", "ok", p.sayf("%d active", "%d 个有效", active)}

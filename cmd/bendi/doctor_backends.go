@@ -27,26 +27,30 @@ const checkTime = 10 * time.Second
 func (p *program) checkBackends(ctx context.Context, cfg *config.Config) []finding {
 	var findings []finding
 	for _, name := range slices.Sorted(maps.Keys(cfg.Backends)) {
-		ctx, cancel := context.WithTimeout(ctx, checkTime)
-		var via http.RoundTripper
-		if b := cfg.Backends[name]; b.Link != "" {
-			e, f := p.checkLink(ctx, b.Link, cfg.Relays[b.Link])
-			findings = append(findings, f)
-			if f.Status != "ok" {
-				if e != nil {
-					e.Close()
-				}
-				cancel()
-				continue
-			}
-			defer e.Close()
-			via = e
-		}
-		status, detail := p.checkBackend(ctx, name, cfg.Backends[name], via)
-		cancel()
-		findings = append(findings, finding{"backend", status, detail})
+		findings = append(findings, p.checkReach(ctx, name, cfg)...)
 	}
 	return findings
+}
+
+// checkReach checks a backend, and before it the links that it is asked over.
+func (p *program) checkReach(ctx context.Context, name string, cfg *config.Config) (findings []finding) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	b := cfg.Backends[name]
+	var via http.RoundTripper
+	if b.Link != "" {
+		e, f := p.checkLink(ctx, b.Link, cfg.Relays[b.Link])
+		if e != nil {
+			defer e.Close()
+		}
+		findings = append(findings, f)
+		if f.Status != "ok" {
+			return findings
+		}
+		via = e
+	}
+	status, detail := p.checkBackend(ctx, name, b, via)
+	return append(findings, finding{"backend", status, detail})
 }
 
 func (p *program) checkBackend(ctx context.Context, name string, b config.Backend, via http.RoundTripper) (status, detail string) {

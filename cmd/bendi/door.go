@@ -198,36 +198,24 @@ func (h *house) keyActions() []openaicompat.Action {
 		{Method: "GET", Path: keysPath, Do: func(context.Context, []byte) (any, error) {
 			return map[string]any{"keys": append([]access.Key{}, keys.List()...)}, nil
 		}},
-		{Method: "POST", Path: keysPath, Do: func(_ context.Context, body []byte) (any, error) {
-			in, err := openaicompat.DecodeAction[access.Key](body)
-			if err != nil {
-				return nil, err
-			}
+		{Method: "POST", Path: keysPath, Do: doing(func(_ context.Context, in *access.Key) (any, error) {
 			if h.door.Keys.Has(in.Name) {
 				return nil, asInvalid(fmt.Errorf("the configuration has a key %q: choose another name", in.Name))
 			}
 			k, secret, err := keys.Create(*in)
 			return newKey{k, secret}, asInvalid(err)
-		}},
-		{Method: "POST", Path: rotateKeyPath, Do: func(_ context.Context, body []byte) (any, error) {
-			in, err := openaicompat.DecodeAction[keyBody](body)
-			if err != nil {
-				return nil, err
-			}
+		})},
+		{Method: "POST", Path: rotateKeyPath, Do: doing(func(_ context.Context, in *keyBody) (any, error) {
 			grace, err := graceOf(in.Grace)
 			if err != nil {
 				return nil, asInvalid(err)
 			}
 			k, secret, err := keys.Rotate(in.Name, grace)
 			return newKey{k, secret}, asInvalid(err)
-		}},
-		{Method: "DELETE", Path: keysPath, Do: func(_ context.Context, body []byte) (any, error) {
-			in, err := openaicompat.DecodeAction[keyBody](body)
-			if err != nil {
-				return nil, err
-			}
+		})},
+		{Method: "DELETE", Path: keysPath, Do: doing(func(_ context.Context, in *keyBody) (any, error) {
 			k, err := keys.Revoke(in.Name)
 			return map[string]any{"key": k}, asInvalid(err)
-		}},
+		})},
 	}
 }

@@ -72,12 +72,9 @@ type possibility struct {
 // has, with nobody at the end of it who is asked.
 func (n *neighbourhood) explain(ctx context.Context, in inquiry, shelf *filter.Shelf, policies map[string]*filter.Policy) (*explanation, error) {
 	in.Route = cmp.Or(in.Route, n.cfg.Routes[0].Path)
-	i := slices.IndexFunc(n.cfg.Routes, func(r config.Route) bool { return r.Path == in.Route })
+	paths := n.cfg.Paths()
+	i := slices.Index(paths, in.Route)
 	if i < 0 {
-		var paths []string
-		for _, r := range n.cfg.Routes {
-			paths = append(paths, r.Path)
-		}
 		return nil, &chat.Error{Kind: chat.NotFound, Param: "route", Msg: fmt.Sprintf("There is no route %q; there are: %s.", in.Route, strings.Join(paths, ", "))}
 	}
 	r := n.cfg.Routes[i]
@@ -249,16 +246,12 @@ func standIns(cfg *config.Config) func(id string) chat.Model {
 // explainAction has a running server explain, with what it has learnt about its
 // backends.
 func (h *house) explainAction() openaicompat.Action {
-	return openaicompat.Action{Method: http.MethodPost, Path: explainPath, Do: func(ctx context.Context, body []byte) (any, error) {
-		in, err := openaicompat.DecodeAction[inquiry](body)
-		if err != nil {
-			return nil, err
-		}
+	return openaicompat.Action{Method: http.MethodPost, Path: explainPath, Do: doing(func(ctx context.Context, in *inquiry) (any, error) {
 		own := *h.around // which models here are added to, that are no backends
 		own.known, own.backs, own.about = maps.Clone(own.known), nil, newRelations(nil, nil)
 		own.decide = h.decide
 		return own.explain(ctx, *in, h.library.shelf, h.policies)
-	}}
+	})}
 }
 
 func (p *program) explainCommand() *cobra.Command {

@@ -166,30 +166,24 @@ func (h *house) raise(context.Context) error {
 // filter asks, sorted.
 func used(cfg *config.Config) []string {
 	ids := make(map[string]bool)
-	for _, r := range cfg.Routes {
-		for _, m := range r.Models {
-			for _, target := range m.Targets() {
-				if _, _, _, elsewhere := cfg.Backend(target); !elsewhere {
-					base, _, _ := strings.Cut(target, ":")
-					ids[base] = true
-				}
-			}
-		}
-		for _, target := range armTargets(cfg, r) {
-			if _, _, _, elsewhere := cfg.Backend(target); !elsewhere {
-				base, _, _ := strings.Cut(target, ":")
-				ids[base] = true
-			}
-		}
-		if second := cfg.Filters[r.Filter].SecondOpinion.Model; second != "" {
-			base, _, _ := strings.Cut(second, ":")
+	add := func(id string) {
+		if base, _, _ := strings.Cut(id, ":"); base != "" {
 			ids[base] = true
 		}
 	}
-	if id := cfg.Sessions.SummaryModel; id != "" {
-		base, _, _ := strings.Cut(id, ":")
-		ids[base] = true
+	for _, r := range cfg.Routes {
+		targets := armTargets(cfg, r)
+		for _, m := range r.Models {
+			targets = append(targets, m.Targets()...)
+		}
+		for _, target := range targets {
+			if _, _, _, elsewhere := cfg.Backend(target); !elsewhere {
+				add(target)
+			}
+		}
+		add(cfg.Filters[r.Filter].SecondOpinion.Model)
 	}
+	add(cfg.Sessions.SummaryModel)
 	return slices.Sorted(maps.Keys(ids))
 }
 
@@ -224,6 +218,8 @@ func (h *house) open(actions ...openaicompat.Action) {
 		KeepAlive:    time.Duration(h.cfg.Server.KeepAlive),
 		MaxBody:      int64(h.cfg.Server.MaxBody),
 		AllowOrigins: h.cfg.Server.AllowOrigins,
+		Hosts:        h.hosts(),
+		Notes:        h.notes,
 		Observer:     witness{h.measured, h},
 		Pages:        map[string]http.Handler{"/metrics": h.measured.Handler()},
 	}
@@ -231,7 +227,6 @@ func (h *house) open(actions ...openaicompat.Action) {
 		opts.Sessions = sessions{h.ground.memory}
 		opts.Turns = sessions{h.ground.memory}
 	}
-	opts.Hosts, opts.Notes = h.hosts(), h.notes
 	if h.cfg.Server.AdminListen != "" {
 		office := opts
 		office.Routes, office.Feedback, office.Sessions, office.Limits = nil, nil, nil, nil

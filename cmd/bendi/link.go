@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -166,7 +165,7 @@ func (p *program) linkCommand() *cobra.Command {
 			return p.printLinks(out.Links, output)
 		},
 	}
-	status.Flags().StringVar(&server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
+	serverFlag(status.Flags(), p, &server)
 	outputFlag(status, p, &output)
 	cmd.AddCommand(status)
 	return cmd
@@ -183,15 +182,12 @@ func (p *program) printLinks(all []linkLine, output string) error {
 	} else if len(all) == 0 {
 		fmt.Fprintln(p.stdout, p.say("no backend is asked over a link", "没有后端经由链路请求"))
 	} else {
-		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "RELAYS\tADDRESS\tLINKS\tREQUESTS\tRTT\tFRAMES\tTWICE\tRESCUED\tRESUMED\tSINCE\tFAULT")
+		rows := [][]string{cells("RELAYS", "ADDRESS", "LINKS", "REQUESTS", "RTT", "FRAMES", "TWICE", "RESCUED", "RESUMED", "SINCE", "FAULT")}
 		for _, l := range all {
-			fmt.Fprintf(w, "%s\t%s\t%d/%d\t%d\t%.0fms\t%d\t%d\t%d\t%d\t%s\t%s\n",
-				l.Name, l.Relay, l.Links, l.Want, l.Streams, l.RTT, l.Frames, l.Duplicates, l.Rescued, l.Resumed, moment(l.Since), l.Fault)
+			rows = append(rows, cells(l.Name, l.Relay, fmt.Sprintf("%d/%d", l.Links, l.Want), l.Streams, fmt.Sprintf("%.0fms", l.RTT),
+				l.Frames, l.Duplicates, l.Rescued, l.Resumed, moment(l.Since), l.Fault))
 		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
+		printTable(p.stdout, "", rows...)
 	}
 	if down {
 		return exitError{code: exitProblems}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -146,14 +145,11 @@ func redisOptions(r config.RedisStore) (redis.Options, error) {
 	if r.TLS {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 		if r.CAFile != "" {
-			pem, err := os.ReadFile(string(r.CAFile))
+			pool, err := certificatesIn(r.CAFile)
 			if err != nil {
 				return o, fmt.Errorf("stores.redis.ca_file: %w", err)
 			}
-			o.TLS.RootCAs = x509.NewCertPool()
-			if !o.TLS.RootCAs.AppendCertsFromPEM(pem) {
-				return o, fmt.Errorf("stores.redis.ca_file: %s has no certificate in PEM", r.CAFile)
-			}
+			o.TLS.RootCAs = pool
 		}
 		if r.CertFile != "" {
 			pair, err := tls.LoadX509KeyPair(string(r.CertFile), string(r.KeyFile))

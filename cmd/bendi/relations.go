@@ -36,18 +36,22 @@ type address struct {
 type way struct {
 	name   string
 	relays config.Relays
-	files  [5]stamp
+	files  []stamp
 }
 
 func wayOf(name string, relays map[string]config.Relays) way {
 	r := relays[name]
 	w := way{name: name, relays: r}
-	for i, file := range []config.Path{r.KeyFile, r.TokenFile, r.CertFile, r.CertKeyFile, r.CAFile} {
-		if file != "" && i != 1 { // a token is read for each link
-			w.files[i] = stampOf(string(file))
-		}
+	for _, file := range relaysFiles(r) {
+		w.files = append(w.files, stampOf(file))
 	}
 	return w
+}
+
+// relaysFiles returns the files that links go by as long as they last. That of a
+// token is none of them: it is read for each link.
+func relaysFiles(r config.Relays) []string {
+	return named(r.KeyFile, r.CertFile, r.CertKeyFile, r.CAFile)
 }
 
 // An acquaintance describes what is known about a target.

@@ -41,9 +41,7 @@ func (p *program) relay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	level := new(slog.LevelVar)
-	level.Set(cfg.Log.Level.Level())
-	log := newLog(cfg.Log.Format, level, p.stderr)
+	log := newLog(cfg.Log.Format, cfg.Log.Level.Level(), p.stderr)
 	o, err := relayOf(cfg.Relay)
 	if err != nil {
 		return usage(fmt.Errorf("relay: %w", err))

@@ -34,11 +34,7 @@ func (e *estate) reload(ctx context.Context) (*report, error) {
 	e.measured.Config.Reloaded(time.Now(), err == nil)
 	e.refusedReload.Store(err != nil)
 	if err != nil {
-		if exit, ok := errors.AsType[exitError](err); ok {
-			e.log.Error(notTaken, "err", exit.err)
-		} else {
-			e.log.Error(notTaken, "err", err)
-		}
+		e.log.Error(notTaken, "err", unwrapped(err))
 		return nil, err
 	}
 	took := time.Since(begin)

@@ -44,7 +44,7 @@ func (p *program) reloadCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
+	serverFlag(cmd.Flags(), p, &server)
 	outputFlag(cmd, p, &output)
 	return cmd
 }

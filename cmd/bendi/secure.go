@@ -25,7 +25,18 @@ func tlsSettings(t config.TLS) certs.Settings {
 
 // tlsFiles returns the files that a configuration names for TLS.
 func tlsFiles(t config.TLS) []string {
-	return slices.DeleteFunc([]string{string(t.CertFile), string(t.KeyFile), string(t.RootFile), string(t.ClientCAFile)}, func(file string) bool { return file == "" })
+	return named(t.CertFile, t.KeyFile, t.RootFile, t.ClientCAFile)
+}
+
+// named returns those of some files that a configuration names.
+func named(files ...config.Path) []string {
+	var all []string
+	for _, file := range files {
+		if file != "" {
+			all = append(all, string(file))
+		}
+	}
+	return all
 }
 
 // secure reads the certificate, where there is to be one.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +54,7 @@ func (p *program) sessionsCommand() *cobra.Command {
 			"列出、查看、导出和删除 BENDI_API_KEY 所属密钥的会话。带 admin: true 的密钥可用 --key 指定其他密钥。"),
 	}
 	f := cmd.PersistentFlags()
-	f.StringVar(&of.server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
+	serverFlag(f, p, &of.server)
 	f.StringVar(&of.key, "key", "", p.say("whose sessions, by the name of the key", "密钥名称，指定其会话"))
 	f.StringVar(&of.user, "user", "", p.say("of which user of the key, where users have sessions of their own", "密钥下的用户（按用户隔离会话时）"))
 	cmd.AddCommand(p.sessionsListCommand(&of), p.sessionsShowCommand(&of), p.sessionsExportCommand(&of), p.sessionsDeleteCommand(&of), p.sessionsResealCommand(&of), p.sessionsVerifyCommand(&of))
@@ -113,12 +112,12 @@ func (p *program) sessionsListCommand(of *sessionsOf) *cobra.Command {
 				fmt.Fprintln(p.stdout, p.say("no sessions", "没有会话"))
 				return nil
 			}
-			w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tUSED\tEXPIRES\tBYTES")
+			rows := [][]string{cells("ID", "USED", "EXPIRES", "BYTES")}
 			for _, s := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", s.ID, moment(s.Used), moment(s.Expires), s.Bytes)
+				rows = append(rows, cells(s.ID, moment(s.Used), moment(s.Expires), s.Bytes))
 			}
-			return w.Flush()
+			printTable(p.stdout, "", rows...)
+			return nil
 		},
 	}
 	outputFlag(cmd, p, &output)

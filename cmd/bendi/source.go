@@ -46,11 +46,8 @@ func (s *source) read() (*config.Config, *config.Origins, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Relays)) {
-		r := cfg.Relays[name]
-		for _, file := range []config.Path{r.KeyFile, r.CertFile, r.CertKeyFile, r.CAFile} {
-			if file != "" {
-				o.Reading(string(file))
-			}
+		for _, file := range relaysFiles(cfg.Relays[name]) {
+			o.Reading(file)
 		}
 	}
 	for _, j := range cfg.Access.JWT {

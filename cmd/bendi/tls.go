@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-
 	"path/filepath"
 	"slices"
 	"strings"

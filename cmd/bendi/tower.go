@@ -59,16 +59,21 @@ func (h *house) choices(r config.Route) ([]router.Offer, error) {
 			offers = append(offers, h.offers(m.ID)...)
 			continue
 		}
-		pool, err := h.around.pool(r, m, func(s router.Step) {
-			h.measured.Router.Step(r.Path, s)
-			tell(h.log, r.Path, s)
-		})
+		pool, err := h.around.pool(r, m, h.follow(r.Path))
 		if err != nil {
 			return nil, err
 		}
 		offers = append(offers, router.Offer{ModelInfo: pool.ModelInfo, Backend: m.ID, Model: pool})
 	}
 	return offers, nil
+}
+
+// follow counts and logs what the router decides on a route.
+func (h *house) follow(route string) func(router.Step) {
+	return func(s router.Step) {
+		h.measured.Router.Step(route, s)
+		tell(h.log, route, s)
+	}
 }
 
 // offers returns a model that runs here with who serves it.

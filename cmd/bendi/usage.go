@@ -32,7 +32,7 @@ func (p *program) usageCommand() *cobra.Command {
 				return usage(fmt.Errorf("--%w", err))
 			}
 			if _, err := os.Stat(dir); err != nil {
-				return fmt.Errorf(p.say("there is no ledger in %s; name its folder with --dir, or the configuration with --config", "%s 中没有审计日志；请用 --dir 指定其目录，或用 --config 指定配置"), dir)
+				return p.noLedger(dir)
 			}
 			rows, err := (&audit.Index{Dir: dir}).Usage(q)
 			switch {

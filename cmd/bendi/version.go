@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // release is the version of this source; the commit comes from the build.
@@ -60,6 +61,11 @@ func (p *program) versionCommand() *cobra.Command {
 	}
 	outputFlag(cmd, p, &output)
 	return cmd
+}
+
+// serverFlag adds --server, which names a running server.
+func serverFlag(flags *pflag.FlagSet, p *program, server *string) {
+	flags.StringVar(server, "server", "", p.sayf("server to ask (default: $BENDI_SERVER, else %s)", "要连接的服务（默认：$BENDI_SERVER，否则 %s）", defaultServer))
 }
 
 // outputFlag adds --output, which is table or json.

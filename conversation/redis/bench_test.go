@@ -1,35 +1,16 @@
 package redis_test
 
 import (
-	"fmt"
-	"slices"
 	"testing"
-	"time"
 
-	"bendi/chat"
-	"bendi/chat/chattest"
 	"bendi/conversation"
 	"bendi/conversation/redis"
+	"bendi/conversation/storetest"
+	"bendi/internal/redistest"
 )
 
 // BenchmarkTurn is what memory adds to a request with a Redis on this machine.
 func BenchmarkTurn(b *testing.B) {
-	server := start(b)
-	store := open(b, redis.Options{Addresses: []string{server.address}, Timeout: patient})
-	memory := conversation.New(conversation.Options{Store: store, Limit: patient})
-	r := memory.Remember(chattest.Script("an answer of some words\n"), conversation.Policy{}, nil)
-	var took []time.Duration
-	n := 0
-	for b.Loop() {
-		req := &chat.Request{N: 1, Principal: "shop", Session: fmt.Sprint("t", n/10), Messages: []chat.Message{chat.TextMessage(chat.User, "a question of some words")}}
-		begin := time.Now()
-		if _, err := chattest.Collect(r.Chat(b.Context(), req), 1); err != nil {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(begin))
-		n++
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1e6, "ms-median")
-	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1e6, "ms-p99")
+	store := open(b, redis.Options{Addresses: []string{redistest.Start(b).Address}, Timeout: patient})
+	storetest.BenchTurn(b, conversation.Options{Store: store, Limit: patient})
 }

@@ -13,19 +13,20 @@ import (
 	"bendi/conversation"
 	"bendi/conversation/redis"
 	"bendi/conversation/storetest"
+	"bendi/internal/redistest"
 )
 
 func TestTenantsNeverMeet(t *testing.T) {
-	server := start(t)
-	storetest.TenantsNeverMeet(t, open(t, redis.Options{Addresses: []string{server.address}, Timeout: patient}), time.Second)
+	server := redistest.Start(t)
+	storetest.TenantsNeverMeet(t, open(t, redis.Options{Addresses: []string{server.Address}, Timeout: patient}), time.Second)
 }
 
 // While Redis is stopped, answers five seconds late, is emptied or is gone,
 // requests are answered, and nobody waits for it for long. When it is back, so
 // is memory.
 func TestTroubleUnderLoad(t *testing.T) {
-	server := start(t)
-	via := slow(t, server.address)
+	server := redistest.Start(t)
+	via := slow(t, server.Address)
 	s := open(t, redis.Options{Addresses: []string{via.address}, Timeout: 50 * time.Millisecond})
 	memory := conversation.New(conversation.Options{Store: s, Down: conversation.Stateless})
 	r := memory.Remember(chattest.Script("an answer\n"), conversation.Policy{}, nil)
@@ -78,11 +79,11 @@ func TestTroubleUnderLoad(t *testing.T) {
 	back("started")
 	round("all is well")
 
-	server.cmd.Process.Signal(syscall.SIGSTOP)
+	server.Process.Signal(syscall.SIGSTOP)
 	if round("stopped") == 0 {
 		t.Error("stopped: every request had memory")
 	}
-	server.cmd.Process.Signal(syscall.SIGCONT)
+	server.Process.Signal(syscall.SIGCONT)
 	back("stopped")
 
 	via.delay.Store(int64(5 * time.Second))
@@ -92,9 +93,9 @@ func TestTroubleUnderLoad(t *testing.T) {
 	via.delay.Store(0)
 	back("slowed")
 
-	server.cli(t, "flushall")
+	server.CLI(t, "flushall")
 	round("emptied")
-	server.cmd.Process.Kill()
+	server.Process.Kill()
 	if round("killed") == 0 {
 		t.Error("killed: every request had memory")
 	}

@@ -16,6 +16,7 @@ import (
 	"bendi/conversation/redis"
 	"bendi/conversation/storetest"
 	"bendi/internal/deptest"
+	"bendi/internal/redistest"
 )
 
 // patient is for a machine that is busy with other tests.
@@ -33,6 +34,22 @@ func open(t testing.TB, o redis.Options) *redis.Store {
 	return s
 }
 
+// eventually tries something until it works.
+func eventually(t testing.TB, limit time.Duration, what string, try func() error) {
+	t.Helper()
+	until := time.Now().Add(limit)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("%s: still %v after %v", what, err, limit)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // contract runs the tests of stores, each on keys of its own.
 func contract(t *testing.T, o redis.Options) {
 	n := 0
@@ -44,24 +61,24 @@ func contract(t *testing.T, o redis.Options) {
 }
 
 func TestSingle(t *testing.T) {
-	s := start(t, "requirepass open-sesame", "user gate on >gate-word ~* +@all")
-	contract(t, redis.Options{Addresses: []string{s.address}, Username: "gate", Password: "gate-word", Timeout: patient})
-	if err := redis.Open(redis.Options{Addresses: []string{s.address}, Password: "wrong", Timeout: patient}).Ping(t.Context()); err == nil {
+	s := redistest.Start(t, "requirepass open-sesame", "user gate on >gate-word ~* +@all")
+	contract(t, redis.Options{Addresses: []string{s.Address}, Username: "gate", Password: "gate-word", Timeout: patient})
+	if err := redis.Open(redis.Options{Addresses: []string{s.Address}, Password: "wrong", Timeout: patient}).Ping(t.Context()); err == nil {
 		t.Error("a wrong password is let in")
 	}
 }
 
 func TestCluster(t *testing.T) {
-	var nodes []*server
+	var nodes []*redistest.Server
 	var addresses []string
 	for range 3 {
-		s := start(t, "cluster-enabled yes", "cluster-node-timeout 2000")
-		nodes, addresses = append(nodes, s), append(addresses, s.address)
+		s := redistest.Start(t, "cluster-enabled yes", "cluster-node-timeout 2000")
+		nodes, addresses = append(nodes, s), append(addresses, s.Address)
 	}
-	nodes[0].cli(t, append(append([]string{"--cluster", "create"}, addresses...), "--cluster-yes")...)
+	nodes[0].CLI(t, append(append([]string{"--cluster", "create"}, addresses...), "--cluster-yes")...)
 	for _, n := range nodes {
 		eventually(t, 30*time.Second, "the cluster", func() error {
-			if info := n.cli(t, "cluster", "info"); !strings.Contains(info, "cluster_state:ok") {
+			if info := n.CLI(t, "cluster", "info"); !strings.Contains(info, "cluster_state:ok") {
 				return errors.New("not ok")
 			}
 			return nil
@@ -70,7 +87,7 @@ func TestCluster(t *testing.T) {
 	contract(t, redis.Options{Mode: redis.Cluster, Addresses: addresses, Timeout: patient})
 	spread := 0
 	for _, n := range nodes {
-		if n.cli(t, "dbsize") != "0\n" {
+		if n.CLI(t, "dbsize") != "0\n" {
 			spread++
 		}
 	}
@@ -82,21 +99,22 @@ func TestCluster(t *testing.T) {
 // When the master behind Sentinel dies, sessions go on without a restart, and
 // keep their time to live.
 func TestSentinelFailover(t *testing.T) {
-	master := start(t, "repl-diskless-sync-delay 0")
-	replica := start(t, fmt.Sprintf("replicaof 127.0.0.1 %d", master.port))
+	master := redistest.Start(t, "repl-diskless-sync-delay 0")
+	replica := redistest.Start(t, fmt.Sprintf("replicaof 127.0.0.1 %d", master.Port))
 	eventually(t, 30*time.Second, "the replica", func() error {
-		if !strings.Contains(replica.cli(t, "info", "replication"), "master_link_status:up") {
+		if !strings.Contains(replica.CLI(t, "info", "replication"), "master_link_status:up") {
 			return errors.New("no link")
 		}
 		return nil
 	})
-	var sentinels []string
+	var sentinels []*redistest.Server
+	var addresses []string
 	for range 3 {
-		s := start(t, fmt.Sprintf("sentinel monitor house 127.0.0.1 %d 2", master.port),
+		s := redistest.Start(t, fmt.Sprintf("sentinel monitor house 127.0.0.1 %d 2", master.Port),
 			"sentinel down-after-milliseconds house 1500", "sentinel failover-timeout house 6000")
-		sentinels = append(sentinels, s.address)
+		sentinels, addresses = append(sentinels, s), append(addresses, s.Address)
 	}
-	o := redis.Options{Mode: redis.Sentinel, Master: "house", Addresses: sentinels, Timeout: patient}
+	o := redis.Options{Mode: redis.Sentinel, Master: "house", Addresses: addresses, Timeout: patient}
 	contract(t, o)
 
 	s := open(t, o)
@@ -105,18 +123,18 @@ func TestSentinelFailover(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, 10*time.Second, "replication", func() error {
-		if !strings.Contains(replica.cli(t, "keys", "bendi:s:*"), "o|x") {
+		if !strings.Contains(replica.CLI(t, "keys", "bendi:s:*"), "o|x") {
 			return errors.New("not there")
 		}
 		return nil
 	})
 	eventually(t, 20*time.Second, "the sentinels know each other", func() error {
-		if n := strings.Count((&server{port: portOf(sentinels[0])}).cli(t, "sentinel", "sentinels", "house"), "runid"); n < 2 {
+		if n := strings.Count(sentinels[0].CLI(t, "sentinel", "sentinels", "house"), "runid"); n < 2 {
 			return fmt.Errorf("%d others", n)
 		}
 		return nil
 	})
-	master.cmd.Process.Kill()
+	master.Process.Kill()
 	begin := time.Now()
 	eventually(t, 60*time.Second, "a write after the failover", func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
@@ -127,8 +145,8 @@ func TestSentinelFailover(t *testing.T) {
 	if v, err := s.Load(t.Context(), key, 0); err != nil || string(v.Data) != "after" {
 		t.Errorf("%q, %v", v.Data, err)
 	}
-	for line := range strings.Lines(replica.cli(t, "keys", "*:s:*")) {
-		if name := strings.TrimSpace(line); replica.cli(t, "ttl", name) == "-1\n" {
+	for line := range strings.Lines(replica.CLI(t, "keys", "*:s:*")) {
+		if name := strings.TrimSpace(line); replica.CLI(t, "ttl", name) == "-1\n" {
 			t.Errorf("%s has lost its time to live", name)
 		}
 	}
@@ -136,14 +154,14 @@ func TestSentinelFailover(t *testing.T) {
 
 // A Sentinel that answers nothing keeps nobody from those that do.
 func TestSentinelThatHangs(t *testing.T) {
-	master := start(t)
+	master := redistest.Start(t)
 	hole, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and nobody ever answers
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer hole.Close()
-	sentinel := start(t, fmt.Sprintf("sentinel monitor house 127.0.0.1 %d 1", master.port))
-	s := redis.Open(redis.Options{Mode: redis.Sentinel, Master: "house", Addresses: []string{hole.Addr().String(), sentinel.address}, Timeout: 50 * time.Millisecond})
+	sentinel := redistest.Start(t, fmt.Sprintf("sentinel monitor house 127.0.0.1 %d 1", master.Port))
+	s := redis.Open(redis.Options{Mode: redis.Sentinel, Master: "house", Addresses: []string{hole.Addr().String(), sentinel.Address}, Timeout: 50 * time.Millisecond})
 	defer s.Close()
 	key := conversation.Key{Owner: "o", ID: "x"}
 	begin := time.Now()
@@ -166,16 +184,10 @@ func TestSentinelThatHangs(t *testing.T) {
 	}
 }
 
-func portOf(address string) (port int) {
-	_, text, _ := net.SplitHostPort(address)
-	fmt.Sscan(text, &port)
-	return port
-}
-
 // What is deleted stands nowhere in Redis.
 func TestDeletedIsGone(t *testing.T) {
-	server := start(t)
-	s := open(t, redis.Options{Addresses: []string{server.address}, Timeout: patient})
+	server := redistest.Start(t)
+	s := open(t, redis.Options{Addresses: []string{server.Address}, Timeout: patient})
 	for i := range 20 {
 		key := conversation.Key{Owner: "o", ID: fmt.Sprint("s", i)}
 		if err := s.Save(t.Context(), key, 0, conversation.Value{Version: 1, Data: []byte("x")}, time.Minute); err != nil {
@@ -188,7 +200,7 @@ func TestDeletedIsGone(t *testing.T) {
 	if n, err := s.DeleteAll(t.Context(), "o"); n != 19 || err != nil {
 		t.Fatal(n, err)
 	}
-	if keys := server.cli(t, "keys", "*"); strings.TrimSpace(keys) != "" {
+	if keys := server.CLI(t, "keys", "*"); strings.TrimSpace(keys) != "" {
 		t.Errorf("left are %q", keys)
 	}
 }
@@ -196,9 +208,9 @@ func TestDeletedIsGone(t *testing.T) {
 // However slow Redis answers, and whatever is given up on the way, no call is
 // answered with a session that it did not ask for.
 func TestLateRepliesAreNobodys(t *testing.T) {
-	server := start(t)
-	via := slow(t, server.address)
-	direct := open(t, redis.Options{Addresses: []string{server.address}, Timeout: patient})
+	server := redistest.Start(t)
+	via := slow(t, server.Address)
+	direct := open(t, redis.Options{Addresses: []string{server.Address}, Timeout: patient})
 	const sessions = 50
 	for i := range sessions {
 		key := conversation.Key{Owner: "o", ID: fmt.Sprint(i)}

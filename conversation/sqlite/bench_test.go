@@ -5,16 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
-	"bendi/chat"
-	"bendi/chat/chattest"
 	"bendi/conversation"
 	"bendi/conversation/sqlite"
+	"bendi/conversation/storetest"
 )
 
 // BenchmarkTurn is what memory adds to a request in a file of many sessions:
@@ -28,22 +26,7 @@ func BenchmarkTurn(b *testing.B) {
 		b.Run(string(sync), func(b *testing.B) {
 			store := open(b, filepath.Join(b.TempDir(), "s.db"), sync)
 			fill(b, store, many)
-			memory := conversation.New(conversation.Options{Store: store, Limit: time.Minute, TTL: time.Hour})
-			r := memory.Remember(chattest.Script("an answer of some words\n"), conversation.Policy{}, nil)
-			var took []time.Duration
-			n := 0
-			for b.Loop() {
-				req := &chat.Request{N: 1, Principal: "shop", Session: fmt.Sprint("t", n/10), Messages: []chat.Message{chat.TextMessage(chat.User, "a question of some words")}}
-				begin := time.Now()
-				if _, err := chattest.Collect(r.Chat(b.Context(), req), 1); err != nil {
-					b.Fatal(err)
-				}
-				took = append(took, time.Since(begin))
-				n++
-			}
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1e6, "ms-median")
-			b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1e6, "ms-p99")
+			storetest.BenchTurn(b, conversation.Options{Store: store, Limit: time.Minute, TTL: time.Hour})
 		})
 	}
 }

@@ -252,7 +252,7 @@ func (s *Store) Delete(ctx context.Context, key conversation.Key) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	return n > 0, s.erase(ctx)
+	return n > 0, s.Erase(ctx)
 }
 
 // DeleteAll deletes all sessions of an owner.
@@ -266,7 +266,7 @@ func (s *Store) DeleteAll(ctx context.Context, owner conversation.Owner) (int, e
 		}
 		all += n
 		if n == 0 {
-			return all, s.erase(ctx)
+			return all, s.Erase(ctx)
 		}
 	}
 }

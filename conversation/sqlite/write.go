@@ -161,18 +161,15 @@ func (s *Store) sweep(ctx context.Context) error {
 		case n == sweepSize:
 			continue
 		case swept:
-			return s.erase(ctx)
+			return s.Erase(ctx)
 		}
 		return nil
 	}
 }
 
-// Erase has no file hold what was replaced.
-func (s *Store) Erase(ctx context.Context) error { return s.erase(ctx) }
-
-// erase empties the log, where what was deleted still stands. It waits for
-// those that are reading from it.
-func (s *Store) erase(ctx context.Context) error {
+// Erase has no file hold what was replaced: it empties the log, where what was
+// deleted still stands. It waits for those that are reading from it.
+func (s *Store) Erase(ctx context.Context) error {
 	until := time.Now().Add(eraseTime)
 	for {
 		var busy, log, moved int

@@ -267,6 +267,14 @@ func (s *scale) include(x float64, i *stats.Interval) {
 	}
 }
 
+// ends returns the least and the greatest number on the scale.
+func (s *scale) ends() (low, high float64) {
+	if s.log {
+		return math.Exp(s.low), math.Exp(s.high)
+	}
+	return s.low, s.high
+}
+
 // at returns where x is, with some room to the edges.
 func (s *scale) at(x float64) float64 {
 	part := 0.5
@@ -289,10 +297,7 @@ func (s *scale) ticks(d *drawing, write func(float64) string) {
 	if !s.some || s.low == s.high {
 		return
 	}
-	low, high := s.low, s.high
-	if s.log {
-		low, high = math.Exp(low), math.Exp(high)
-	}
+	low, high := s.ends()
 	d.text("small soft", "start", s.left, d.y+14, write(low))
 	d.text("small soft", "end", s.right, d.y+14, write(high))
 }
@@ -335,10 +340,7 @@ func (d *drawing) trail(t *Trail) {
 	d.line(`<path fill="%s" fill-opacity="0.25" d="%s%sZ"/>`, colour, band.String(), back.String())
 	d.line(`<path fill="none" stroke="%s" stroke-width="2" d="%s"/>`, colour, line.String())
 	d.line(`<path class="zero" d="M%d %.1fH%d"/>`, left, -s.at(nothing), width-margin)
-	low, high := s.low, s.high
-	if s.log {
-		low, high = math.Exp(low), math.Exp(high)
-	}
+	low, high := s.ends()
 	d.text("small soft", "end", left-6, top+10, d.delta(row, high))
 	d.text("small soft", "end", left-6, bottom, d.delta(row, low))
 	d.text("small soft", "start", left, bottom+16, moment(&begin))

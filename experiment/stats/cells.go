@@ -43,10 +43,8 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-func (c *cells) add(i int, y float64) { c.put(i, 1, y-c.origin) }
-
-// put adds n observations with the sum s to a cell.
-func (c *cells) put(i int, n, s float64) {
+// add adds an observation to a cell.
+func (c *cells) add(i int, y float64) {
 	if c.n == nil {
 		c.n, c.s = make([]float64, cellCount), make([]float64, cellCount)
 	}
@@ -54,20 +52,11 @@ func (c *cells) put(i int, n, s float64) {
 	if n0 == 0 {
 		c.used++
 	}
-	n1, s1 := n0+n, s0+s
+	n1, s1 := n0+1, s0+(y-c.origin)
 	c.n[i], c.s[i] = n1, s1
 	c.nn += n1*n1 - n0*n0
 	c.sn += s1*n1 - s0*n0
 	c.ss += s1*s1 - s0*s0
-}
-
-// merge adds other's cells, whose origin may differ.
-func (c *cells) merge(other *cells) {
-	for i, n := range other.n {
-		if n > 0 {
-			c.put(i, n, other.s[i]+(other.origin-c.origin)*n)
-		}
-	}
 }
 
 // residual returns the sum over the cells of (s - mean*n)².

@@ -13,12 +13,10 @@ const (
 	NotEnoughData Verdict = "not_enough_data"
 )
 
-// A Comparison sets one metric of an arm beside that of the control. What it is
-// compared with is no part of its JSON.
+// A Comparison sets one metric of an arm beside that of the control.
 type Comparison struct {
-	Metric  Metric `json:"-"`
-	Control Value  `json:"-"` // of a Vote: empty
-	Arm     Value  `json:"value"`
+	Metric Metric `json:"-"`
+	Arm    Value  `json:"value"`
 
 	// Estimate is the difference of the arm from the control; of a LogMean the
 	// ratio of the arm to the control, and of a Vote the share that the arm won.
@@ -59,7 +57,6 @@ func Compare(m Metric, control, arm *Tally, alpha float64) Comparison {
 		c.vote(arm, alpha)
 		return c
 	}
-	c.Control = control.Value(alpha)
 	if m.Kind == LogMean {
 		c.Nothing = 1
 	}

@@ -34,8 +34,3 @@ func Mismatch(units []int64, weights []float64) float64 {
 	}
 	return min(1, math.Exp(-log))
 }
-
-func lgamma(x float64) float64 {
-	y, _ := math.Lgamma(x)
-	return y
-}

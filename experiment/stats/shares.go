@@ -8,7 +8,7 @@ import "math"
 // the first observation on (Ville; Robbins, 1970; Howard et al., 2021). The mixture
 // is Jeffreys' Beta(1/2, 1/2). Observations may lie between 0 and 1.
 func logMixture(x, n, p float64) float64 {
-	m := logBeta(x+0.5, n-x+0.5) - logBeta(0.5, 0.5)
+	m := logBeta(x+0.5, n-x+0.5) - logPi
 	if x > 0 {
 		m -= x * math.Log(p)
 	}
@@ -18,11 +18,16 @@ func logMixture(x, n, p float64) float64 {
 	return m
 }
 
+// logPi is logBeta(1/2, 1/2), the logarithm of pi.
+const logPi = 1.1447298858494002
+
 func logBeta(a, b float64) float64 {
-	la, _ := math.Lgamma(a)
-	lb, _ := math.Lgamma(b)
-	lab, _ := math.Lgamma(a + b)
-	return la + lb - lab
+	return lgamma(a) + lgamma(b) - lgamma(a+b)
+}
+
+func lgamma(x float64) float64 {
+	y, _ := math.Lgamma(x)
+	return y
 }
 
 // share returns the interval of the shares that explain x of n well enough.

@@ -11,7 +11,7 @@ import (
 const growth = 1.02
 
 // A sketch counts values by their magnitude, as DDSketch does (Masson, Rim and
-// Lee, 2019), so that sketches can be added to each other.
+// Lee, 2019).
 type sketch struct {
 	marks map[int]int64 // a positive value's power of growth, counted from offset; negative values mirrored
 }
@@ -20,20 +20,11 @@ type sketch struct {
 // the value. Zero has mark 0.
 const offset = 1 << 16
 
-func (s *sketch) add(x float64, n int64) {
+func (s *sketch) add(x float64) {
 	if s.marks == nil {
 		s.marks = map[int]int64{}
 	}
-	s.marks[markOf(x)] += n
-}
-
-func (s *sketch) merge(other *sketch) {
-	if s.marks == nil && len(other.marks) > 0 {
-		s.marks = map[int]int64{}
-	}
-	for m, n := range other.marks {
-		s.marks[m] += n
-	}
+	s.marks[markOf(x)]++
 }
 
 // at returns the value of the given rank, from 0 for the least.

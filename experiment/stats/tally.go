@@ -19,14 +19,8 @@ type Tally struct {
 // NewTally returns an empty Tally for a metric of the kind.
 func NewTally(kind Kind) *Tally { return &Tally{kind: kind} }
 
-// Kind returns the kind of the metric.
-func (t *Tally) Kind() Kind { return t.kind }
-
 // N returns the number of observations.
 func (t *Tally) N() int64 { return t.n }
-
-// Range returns the least and the greatest observation; zeros where there is none.
-func (t *Tally) Range() (least, greatest float64) { return t.min, t.max }
 
 // largest bounds observations, so that no sum of squares overflows.
 const largest = 1e100
@@ -61,31 +55,8 @@ func (t *Tally) Add(unit string, x float64) error {
 	t.m2 += d * (y - t.mean)
 	t.cells.add(cellOf(unit, t.n), y)
 	if t.sketched() {
-		t.sketch.add(x, 1)
+		t.sketch.add(x)
 	}
-	return nil
-}
-
-// Merge adds all that other has seen, such as the tally of another gateway. Both
-// must have the same kind. Other is left as it was.
-func (t *Tally) Merge(other *Tally) error {
-	switch {
-	case t.kind != other.kind:
-		return fmt.Errorf("merging a tally of kind %s into one of kind %s", other.kind, t.kind)
-	case other.n == 0:
-		return nil
-	case t.n == 0:
-		t.min, t.max = other.min, other.max
-		t.cells.origin = other.cells.origin
-	}
-	n, a, b := float64(t.n+other.n), float64(t.n), float64(other.n)
-	d := other.mean - t.mean
-	t.mean += d * b / n
-	t.m2 += other.m2 + d*d*a*b/n
-	t.n += other.n
-	t.min, t.max = min(t.min, other.min), max(t.max, other.max)
-	t.cells.merge(&other.cells)
-	t.sketch.merge(&other.sketch)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -56,90 +55,6 @@ func TestAddRefuses(t *testing.T) {
 			t.Errorf("Add(%v) to a %s counted %d observations", tt.x, tt.kind, tally.N())
 		}
 	}
-}
-
-// However observations are spread over tallies, through JSON or not, merging them
-// tells the same as one tally of all.
-func FuzzMerge(f *testing.F) {
-	f.Add(uint64(1), 300, 3, uint8(0))
-	f.Add(uint64(2), 5, 1, uint8(1))
-	f.Add(uint64(3), 2000, 7, uint8(2))
-	f.Fuzz(func(t *testing.T, seed uint64, n, parts int, kind uint8) {
-		n, parts = min(max(n, 0), 3000), min(max(parts, 1), 20)
-		k := []Kind{Mean, LogMean, Rate, Vote}[kind%4]
-		r := rand.New(rand.NewPCG(seed, 4))
-		whole, merged := NewTally(k), NewTally(k)
-		split := make([]*Tally, parts)
-		for i := range split {
-			split[i] = NewTally(k)
-		}
-		for range n {
-			x := math.Exp(10 + 3*r.NormFloat64())
-			if k == Rate || k == Vote {
-				x = float64(r.IntN(3)) / 2
-			}
-			unit := strconv.Itoa(r.IntN(200))
-			for _, tally := range []*Tally{whole, split[r.IntN(parts)]} {
-				if err := tally.Add(unit, x); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		for _, part := range split {
-			data, err := json.Marshal(part)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var read Tally
-			if err := json.Unmarshal(data, &read); err != nil {
-				t.Fatal(err)
-			}
-			if err := merged.Merge(&read); err != nil {
-				t.Fatal(err)
-			}
-		}
-		a, b := whole.Value(0.05), merged.Value(0.05)
-		if a.N != b.N || a.Units != b.Units || a.Min != b.Min || a.Max != b.Max || !near(a.Value, b.Value) {
-			t.Errorf("whole %+v, merged %+v", a, b)
-		}
-		if (a.Interval == nil) != (b.Interval == nil) || a.Interval != nil && (!near(a.Interval.Low, b.Interval.Low) || !near(a.Interval.High, b.Interval.High)) {
-			t.Errorf("interval %v of the whole, %v of the merged", a.Interval, b.Interval)
-		}
-		// The ends of an interval may lie on either side of a mark.
-		if a.P95 != nil && (a.P95.Value != b.P95.Value || math.Abs(math.Log(a.P95.High/b.P95.High)) > 0.5 || math.Abs(math.Log(a.P95.Low/b.P95.Low)) > 0.5) {
-			t.Errorf("95th percentile %v of the whole, %v of the merged", *a.P95, *b.P95)
-		}
-	})
-}
-
-func near(a, b float64) bool { return math.Abs(a-b) <= 1e-6*max(1, math.Abs(a), math.Abs(b)) }
-
-func TestMergeOfOtherKind(t *testing.T) {
-	if err := NewTally(Mean).Merge(NewTally(Rate)); err == nil {
-		t.Error("a rate was merged into a mean")
-	}
-}
-
-// What is read is a tally or an error, and never a panic.
-func FuzzUnmarshal(f *testing.F) {
-	tally, _ := observe(f, LogMean, 1, 20)
-	data, err := json.Marshal(tally)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(data)
-	f.Add([]byte(`{"kind":"mean","n":1,"cells":[[1e9,1,0]]}`))
-	f.Add([]byte(`{"kind":"rate","n":2,"mean":7,"cells":[[3,2,14]]}`))
-	f.Add([]byte(`{"kind":"log_mean","n":3,"mean":1,"m2":-1,"cells":[[3,3,1]],"marks":[[1,-1]]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var tally Tally
-		if json.Unmarshal(data, &tally) != nil {
-			return
-		}
-		if _, err := json.Marshal(Compare(Metric{Kind: tally.kind}, &tally, &tally, 0.05)); err != nil {
-			t.Errorf("a comparison of %s cannot be written: %v", data, err)
-		}
-	})
 }
 
 func TestQuantilesAreNearTheOrderedOnes(t *testing.T) {

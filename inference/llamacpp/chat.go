@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/life"
 )
 
 // Models lists the base model, then its adapters. Where the window was left to
@@ -109,30 +110,24 @@ func (w *Worker) await(ctx context.Context, patience <-chan time.Time) (*process
 	}
 }
 
-var errLeft = errors.New("the answer is over")
-
 // attempt passes on the process's answer. It returns true when the process had
 // died before it took the request, so that another may be asked.
 func attempt[T any](ctx context.Context, p *process, begin func(context.Context, chat.Model) iter.Seq2[T, error], yield func(T, error) bool) (again bool) {
-	inner, cancel := context.WithCancelCause(ctx)
-	defer cancel(errLeft)
-	// The connection to a dead process breaks by itself, and how it breaks
-	// tells whether the request was taken. This is for one that does not.
-	stop := context.AfterFunc(p.ctx, func() {
-		time.AfterFunc(breakTime, func() { cancel(context.Cause(p.ctx)) })
-	})
-	defer stop()
-
+	inner, over := p.Request(ctx)
+	defer over()
 	begun := false
-	for ev, err := range begin(inner, p.model) {
+	for ev, err := range begin(inner, p.Model) {
 		if err != nil {
-			free := !begun && notTaken(err)
+			free, limit := !begun && notTaken(err), life.Moment
+			if free {
+				limit = patient
+			}
 			switch {
-			case ctx.Err() != nil || !broken(err) || !p.dies(ctx, free):
+			case !p.Broke(ctx, err, limit):
 			case free:
 				return true
 			default:
-				err = context.Cause(p.ctx)
+				err = p.Fate()
 			}
 			yield(*new(T), err)
 			return false
@@ -145,14 +140,9 @@ func attempt[T any](ctx context.Context, p *process, begin func(context.Context,
 	return false
 }
 
-// breakTime is how long the connections of a dead process may take to break.
-const breakTime = 300 * time.Millisecond
-
-// broken reports whether err may come from the death of the process.
-func broken(err error) bool {
-	e, ok := errors.AsType[*chat.Error](err)
-	return ok && (e.Kind == chat.BadBackend || e.Kind == chat.Unavailable && e.Err != nil)
-}
+// patient is how long a request that the process has not taken waits for the
+// news of its death: it takes a large process a while to go.
+const patient = 5 * time.Second
 
 // notTaken reports whether err means that the process had not read the
 // request. A unix socket says "connection reset" only where something was
@@ -163,23 +153,6 @@ func notTaken(err error) bool {
 		if errors.Is(err, no) {
 			return true
 		}
-	}
-	return false
-}
-
-// dies waits for the news that the process is dead, which its connections may
-// tell before the system does: it takes a large process a while to go. Who
-// waits in the midst of an answer must not wait long.
-func (p *process) dies(ctx context.Context, patient bool) bool {
-	limit := 800 * time.Millisecond
-	if patient {
-		limit = 5 * time.Second
-	}
-	select {
-	case <-p.ctx.Done():
-		return true
-	case <-ctx.Done():
-	case <-time.After(limit):
 	}
 	return false
 }

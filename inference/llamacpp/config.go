@@ -10,10 +10,8 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"bendi/models/load"
@@ -58,8 +56,6 @@ type times struct {
 	watch time.Duration // between two looks at the socket
 }
 
-const maxSocketPath = 103 // bytes: the smallest sun_path there is has 104, with the zero byte
-
 // complete returns c with its defaults, or what is wrong with it.
 func (c Config) complete() (Config, error) {
 	if c.Name == "" || c.Model == "" {
@@ -86,22 +82,6 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// makeSocketDir makes the folder that only this user may enter, and returns
-// the path of the socket in it.
-func (c Config) makeSocketDir() (dir, socket string, err error) {
-	dir, err = os.MkdirTemp(c.SocketDir, "bendi-")
-	if err != nil {
-		return "", "", fmt.Errorf("model %s: making a folder for the worker's socket: %w", c.Name, err)
-	}
-	socket = filepath.Join(dir, "engine.sock")
-	if len(socket) > maxSocketPath {
-		os.Remove(dir)
-		return "", "", fmt.Errorf("model %s: the socket %s would have a path of %d bytes, and the system allows %d: choose a socket folder with a shorter path than %s",
-			c.Name, socket, len(socket), maxSocketPath, c.SocketDir)
-	}
-	return dir, socket, nil
-}
-
 // args returns the worker's command line.
 func (c Config) args(socket string) []string {
 	args := []string{
@@ -121,20 +101,4 @@ func (c Config) args(socket string) []string {
 		args = append(args, "--template-kwarg", name+"="+c.TemplateKwargs[name])
 	}
 	return args
-}
-
-// environment picks from the gateway's environment what a worker needs. The
-// rest may hold keys of remote services, and stays here.
-func environment(all []string) []string {
-	names := []string{"PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "GOMAXPROCS", "GOTRACEBACK"}
-	prefixes := []string{"LC_", "GGML_", "OMP_", "GOMP_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "VK_"}
-	var env []string
-	for _, entry := range all {
-		name, _, _ := strings.Cut(entry, "=")
-		hasPrefix := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-		if slices.Contains(names, name) || slices.ContainsFunc(prefixes, hasPrefix) {
-			env = append(env, entry)
-		}
-	}
-	return append(env, "GGML_NO_BACKTRACE=1") // on abort ggml would start a debugger
 }

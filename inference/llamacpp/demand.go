@@ -125,7 +125,7 @@ func (w *Worker) dismiss() {
 			w.trial = new(trial) // from now on it is loaded on demand
 		}
 		w.enter(unloading, time.Now())
-		close(w.proc.leave)
+		close(w.proc.Leave)
 	}
 }
 

@@ -14,5 +14,5 @@ func TestImports(t *testing.T) {
 		"bendi/inference/engine":      "the engine runs in the worker's process alone",
 		"bendi/router":                "a backend does not know who chose it",
 	})
-	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/internal/output", "bendi/internal/upstream", "bendi/openaicompat/body", "bendi/openaicompat/wire", "bendi/inference/remote", "bendi/models/load")
+	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/internal/life", "bendi/internal/output", "bendi/internal/upstream", "bendi/openaicompat/body", "bendi/openaicompat/wire", "bendi/inference/remote", "bendi/models/load")
 }

@@ -1,7 +1,6 @@
 package llamacpp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"bendi/inference/remote"
+	"bendi/internal/life"
 	"bendi/internal/output"
 )
 
@@ -91,7 +91,7 @@ func (w *Worker) live(loaded func()) *death {
 	args := w.cfg.args(w.socket)
 	w.mu.Unlock()
 	cmd := exec.Command(w.cfg.Worker, args...)
-	cmd.Env = environment(os.Environ())
+	cmd.Env = append(life.Environment(os.Environ(), "GOMAXPROCS", "GOTRACEBACK"), "GGML_NO_BACKTRACE=1") // on abort ggml would start a debugger
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = pipeDelay
@@ -117,9 +117,8 @@ func (w *Worker) live(loaded func()) *death {
 	for {
 		select {
 		case info := <-said:
-			p := &process{info: info, model: model, leave: make(chan struct{})}
-			p.ctx, p.die = context.WithCancelCause(w.ctx)
-			d.wasReady, startTimeout, leave = true, nil, p.leave
+			p := &process{life.New(w.ctx, model), info}
+			d.wasReady, startTimeout, leave = true, nil, p.Leave
 			w.arrive(p)
 			loaded()
 			idle, look = w.unloadTimer(w.cfg.UnloadAfter), time.After(w.cfg.testOnlyTimes.watch)
@@ -150,17 +149,9 @@ func (w *Worker) live(loaded func()) *death {
 			stderr.Flush()
 			d.log = end.Lines()
 			if d.how == "" {
-				d.how = outcome(cmd, err)
+				d.how = life.Outcome(cmd, err)
 			}
 			return d
 		}
 	}
-}
-
-// outcome says how a process ended.
-func outcome(cmd *exec.Cmd, err error) string {
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) || cmd.ProcessState != nil {
-		return cmd.ProcessState.String()
-	}
-	return err.Error()
 }

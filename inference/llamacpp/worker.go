@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/life"
 )
 
 // A Worker is one model, answered by a supervised process.
@@ -74,11 +74,8 @@ const (
 
 // A process is one life of the worker.
 type process struct {
-	model chat.Model // speaks with it
-	info  Info
-	ctx   context.Context // ends when the process is buried, or at Close; its cause is what its requests are told
-	die   context.CancelCauseFunc
-	leave chan struct{} // closed when it is to be unloaded
+	*life.Life
+	info Info
 }
 
 // Start begins to run a worker and returns at once; Wait waits until it is
@@ -88,9 +85,9 @@ func Start(cfg Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, socket, err := cfg.makeSocketDir()
+	socket, leave, err := life.Socket(cfg.SocketDir, "engine.sock")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("model %s: %w", cfg.Name, err)
 	}
 	w := &Worker{
 		cfg: cfg, socket: socket, secret: []byte(rand.Text()), models: cfg.models(),
@@ -103,7 +100,7 @@ func Start(cfg Config) (*Worker, error) {
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	go func() {
 		defer close(w.done)
-		defer os.RemoveAll(dir)
+		defer leave()
 		w.supervise()
 	}()
 	return w, nil
@@ -171,7 +168,7 @@ func (w *Worker) bury(d *death) time.Duration {
 	p := w.proc
 	w.proc = nil
 	if w.state == unloading {
-		p.die(errLeft)
+		p.End(life.ErrOver)
 		w.enter(unloaded, time.Now())
 		w.cfg.Log.Info("model unloaded")
 		return 0
@@ -200,7 +197,7 @@ func (w *Worker) bury(d *death) time.Duration {
 		w.cfg.Log.Warn("engine died", slog.Int("attempt", w.attempt), slog.Duration("next attempt in", delay), slog.String("how", d.brief()))
 	}
 	if p != nil {
-		p.die(fate)
+		p.End(fate)
 	}
 	return delay
 }
@@ -239,15 +236,15 @@ func (w *Worker) condition() *chat.Error {
 	case failed:
 		next := "it is being tried again now"
 		if w.trial != nil {
-			next = "it is tried again when somebody asks for it later than " + rough(time.Until(w.since)).String() + " from now"
+			next = "it is tried again when somebody asks for it later than " + life.Rough(time.Until(w.since)).String() + " from now"
 		} else if !w.since.IsZero() {
-			next = fmt.Sprintf("it is tried again in %v", rough(time.Until(w.since)))
+			next = fmt.Sprintf("it is tried again in %v", life.Rough(time.Until(w.since)))
 		}
 		return w.unavailable(chat.CodeEngineFailed, "model %s has failed: its engine %s; %s", w.cfg.Name, w.deaths.failed, next)
 	case restarting:
-		return w.unavailable(chat.CodeEngineFailed, "model %s is restarting, attempt %d in %v", w.cfg.Name, w.attempt+1, rough(time.Until(w.since)))
+		return w.unavailable(chat.CodeEngineFailed, "model %s is restarting, attempt %d in %v", w.cfg.Name, w.attempt+1, life.Rough(time.Until(w.since)))
 	}
-	return w.unavailable("", "model %s has been loading for %v, attempt %d", w.cfg.Name, rough(time.Since(w.since)), w.attempt)
+	return w.unavailable("", "model %s has been loading for %v, attempt %d", w.cfg.Name, life.Rough(time.Since(w.since)), w.attempt)
 }
 
 // refusal is what a client is told when waiting is of no use. w.mu is held.
@@ -268,11 +265,6 @@ func (w *Worker) unavailable(code, format string, args ...any) *chat.Error {
 		err.Err = w.last
 	}
 	return err
-}
-
-// rough makes a duration fit to be read.
-func rough(d time.Duration) time.Duration {
-	return max(0, d).Round(100 * time.Millisecond)
 }
 
 // Wait waits until the worker is ready, or nothing is wanted of it yet, and

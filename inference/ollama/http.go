@@ -10,9 +10,6 @@ import (
 	"iter"
 	"mime"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"sync/atomic"
 	"time"
 
 	"bendi/chat"
@@ -119,11 +116,6 @@ func (m *Model) send(ctx context.Context, method, path string, in any) (*http.Re
 		}
 		body = bytes.NewReader(text)
 	}
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { connected.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
 	req, err := http.NewRequestWithContext(ctx, method, m.base+path, body)
 	if err != nil {
 		return nil, err
@@ -136,14 +128,11 @@ func (m *Model) send(ctx context.Context, method, path string, in any) (*http.Re
 	}
 	req.Header["Idempotency-Key"] = nil // not sent; net/http wants to see it before it replaces a stale connection
 
-	res, err := m.client.Do(req)
+	res, connected, err := upstream.Do(m.client, req)
 	if err == nil {
 		return res, nil
 	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // without the URL, which says nothing that the name does not
-	}
-	if !connected.Load() {
+	if !connected {
 		return nil, &chat.Error{Kind: chat.Unavailable, Msg: "Ollama cannot be reached; start it with `ollama serve`, or correct the backend's url or socket", Err: err}
 	}
 	return nil, brokenOff(err)

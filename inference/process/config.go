@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/life"
 )
 
 // Config says what to run.
@@ -104,25 +105,10 @@ func CheckCommand(command []string) error {
 	return nil
 }
 
-// passed are the variables of the gateway's environment that each command
-// gets: what a program needs to find its libraries, its language, its GPU and
-// its caches. The rest may hold keys.
-var passed = struct{ names, prefixes []string }{
-	[]string{"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"},
-	[]string{"LC_", "GGML_", "OMP_", "GOMP_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "VK_"},
-}
-
 // environment returns the variables of the command, out of those of the
 // gateway.
 func (c Config) environment(all []string, at Place) []string {
-	var env []string
-	for _, entry := range all {
-		name, _, _ := strings.Cut(entry, "=")
-		if slices.Contains(passed.names, name) || slices.Contains(c.Pass, name) ||
-			slices.ContainsFunc(passed.prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
-			env = append(env, entry)
-		}
-	}
+	env := life.Environment(all, append(c.Pass[:len(c.Pass):len(c.Pass)], "USER", "LOGNAME", "TZ", "XDG_RUNTIME_DIR")...)
 	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
 		env = append(env, name+"="+at.fill(c.Env[name]))
 	}

@@ -12,5 +12,5 @@ func TestImports(t *testing.T) {
 		"bendi/inference/remote":   "how the server is spoken with is up to whoever configures it",
 		"bendi/router":             "a backend does not know who chose it",
 	})
-	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/internal/output")
+	deptest.StandardLibraryOnly(t, "bendi/chat", "bendi/internal/life", "bendi/internal/output")
 }

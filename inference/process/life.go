@@ -16,16 +16,9 @@ import (
 	"time"
 	"unicode"
 
+	"bendi/internal/life"
 	"bendi/internal/output"
 )
-
-// A life is one run of the command that got ready.
-type life struct {
-	client Client
-	ctx    context.Context // ends when it is buried, or at Close; its cause is what its requests are told
-	die    context.CancelCauseFunc
-	leave  chan struct{} // closed when it is to be stopped
-}
 
 // A death is how a server ended.
 type death struct {
@@ -100,7 +93,6 @@ func (p *Process) run(at Place, loaded func()) (d *death, wasReady bool) {
 	healthy, heard := p.cfg.look(looking, at)
 	startTimeout := time.After(p.cfg.StartTimeout)
 	closing := p.ctx.Done()
-	var l *life
 	var kill, idle <-chan time.Time
 	var leave chan struct{}
 	for {
@@ -108,9 +100,8 @@ func (p *Process) run(at Place, loaded func()) (d *death, wasReady bool) {
 		case <-healthy:
 			healthy, startTimeout, wasReady = nil, nil, true
 			log.ready()
-			l = &life{client: client, leave: make(chan struct{})}
-			l.ctx, l.die = context.WithCancelCause(p.ctx)
-			leave = l.leave
+			l := life.New(p.ctx, client)
+			leave = l.Leave
 			p.arrive(l)
 			loaded()
 			idle = p.idleTimer(p.cfg.UnloadAfter)
@@ -134,7 +125,7 @@ func (p *Process) run(at Place, loaded func()) (d *death, wasReady bool) {
 			signal(syscall.SIGKILL)
 			d.log = log.end()
 			if d.how == "" {
-				d.how = outcome(cmd, err)
+				d.how = "ended with " + life.Outcome(cmd, err)
 			}
 			return d, wasReady
 		}
@@ -178,14 +169,6 @@ func (p *Process) idleTimer(d time.Duration) <-chan time.Time {
 		return nil
 	}
 	return time.After(d)
-}
-
-// outcome says how a command ended.
-func outcome(cmd *exec.Cmd, err error) string {
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) || cmd.ProcessState != nil {
-		return "ended with " + cmd.ProcessState.String()
-	}
-	return "ended: " + err.Error()
 }
 
 const (

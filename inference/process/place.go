@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"bendi/internal/life"
 )
 
 // What stands in a command for where the server is to listen.
@@ -48,10 +48,6 @@ func (p Place) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
-// maxSocketPath is the number of bytes in the smallest sun_path there is, but
-// for the zero byte.
-const maxSocketPath = 103
-
 // choose finds a place for the next server. leave removes what was made for it.
 func (c Config) choose() (at Place, leave func(), err error) {
 	words := append([]string(nil), c.Command...)
@@ -66,16 +62,8 @@ func (c Config) choose() (at Place, leave func(), err error) {
 		defer l.Close()
 		return Place{Port: l.Addr().(*net.TCPAddr).Port}, func() {}, nil
 	}
-	dir, err := os.MkdirTemp(c.SocketDir, "bendi-")
-	if err != nil {
-		return Place{}, nil, fmt.Errorf("making a folder for the socket: %w", err)
-	}
-	at = Place{Socket: filepath.Join(dir, "server.sock")}
-	if len(at.Socket) > maxSocketPath {
-		os.Remove(dir)
-		return Place{}, nil, fmt.Errorf("the socket %s would have a path of %d bytes, and the system allows %d: set XDG_RUNTIME_DIR or TMPDIR to a shorter folder", at.Socket, len(at.Socket), maxSocketPath)
-	}
-	return at, func() { os.RemoveAll(dir) }, nil
+	at.Socket, leave, err = life.Socket(c.SocketDir, "server.sock")
+	return at, leave, err
 }
 
 // taken reports whether somebody else has the port now.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/internal/life"
 )
 
 // A Process is a server command that runs when it is needed, and a [chat.Model]
@@ -40,11 +41,11 @@ type Process struct {
 	rested   time.Time     // of a failed one: when it may be started again
 	kept     bool
 	starts   int
-	failures int    // in a row
-	last     *death // nil: it has never died
-	trial    *trial // the start that is going on, or the last one
-	life     *life  // when ready
-	busy     int    // requests that wait or are being answered
+	failures int        // in a row
+	last     *death     // nil: it has never died
+	trial    *trial     // the start that is going on, or the last one
+	life     *life.Life // when ready
+	busy     int        // requests that wait or are being answered
 	used     time.Time
 }
 
@@ -174,7 +175,7 @@ func (p *Process) recover() {
 }
 
 // arrive notes that the server is healthy.
-func (p *Process) arrive(l *life) {
+func (p *Process) arrive(l *life.Life) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != starting {
@@ -199,7 +200,7 @@ func (p *Process) bury(d *death) {
 	case closed:
 		return
 	case stopping:
-		l.die(errLeft)
+		l.End(life.ErrOver)
 		p.enter(stopped)
 		p.cfg.Log.Info("server stopped")
 		return
@@ -215,7 +216,7 @@ func (p *Process) bury(d *death) {
 	if l != nil {
 		fate := p.unavailable(chat.CodeEngineFailed, "the server of backend %s died while answering; it is started again when somebody asks: ask again", p.cfg.Name)
 		fate.RetryAfter = max(time.Second, rest)
-		l.die(fate)
+		l.End(fate)
 	} else {
 		p.trial.err = p.unavailable("", "the server of backend %s could not be started: it %s; the operator finds the reason in the log", p.cfg.Name, d.how)
 		p.trial.err.RetryAfter = max(time.Second, rest)
@@ -269,7 +270,7 @@ func (p *Process) Ready() error {
 	case p.state == failed, p.state == closed:
 		return p.refusal()
 	case p.kept && (p.state == queued || p.state == starting):
-		return p.unavailable("", "the server of backend %s has been starting for %v", p.cfg.Name, rough(time.Since(p.since)))
+		return p.unavailable("", "the server of backend %s has been starting for %v", p.cfg.Name, life.Rough(time.Since(p.since)))
 	}
 	return nil
 }
@@ -292,9 +293,6 @@ func (p *Process) Wait(ctx context.Context) error {
 		}
 	}
 }
-
-// rough makes a duration fit to be read.
-func rough(d time.Duration) time.Duration { return max(0, d).Round(100 * time.Millisecond) }
 
 // State says whether the server has memory.
 func (p *Process) State() string {
@@ -358,7 +356,7 @@ func (p *Process) dismiss() {
 	if p.state == ready && p.busy == 0 {
 		p.kept = false
 		p.enter(stopping)
-		close(p.life.leave)
+		close(p.life.Leave)
 	}
 }
 

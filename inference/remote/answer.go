@@ -38,6 +38,20 @@ func (a *answer) take(ev chat.Event) (pass bool, err error) {
 	return true, nil
 }
 
+// pass notes events and emits those that are to be passed on. It reports whether
+// more are wanted.
+func (a *answer) pass(evs []chat.Event, emit func(chat.Event) bool) (more bool, err error) {
+	for _, ev := range evs {
+		switch pass, err := a.take(ev); {
+		case err != nil:
+			return false, err
+		case pass && !emit(ev):
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // end returns the last event of the answer, or that the answer is not whole.
 func (a *answer) end() (chat.Event, error) {
 	for i, done := range a.finished {

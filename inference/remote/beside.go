@@ -6,10 +6,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"time"
 
 	"bendi/chat"
-	"bendi/internal/upstream"
 	"bendi/openaicompat/wire"
 )
 
@@ -64,10 +62,10 @@ func whole[T any](ctx context.Context, m *Model, path string, from sender, encod
 			return nil, err
 		}
 		out, err := decode(body)
-		if err != nil && holdsError(body) {
-			e := wire.DecodeError(0, body)
-			e.Kind = chat.BadBackend // it said that all was well
-			return nil, &said{e: e}
+		if err != nil {
+			if said := inBand(body); said != nil {
+				return nil, said
+			}
 		}
 		return out, err
 	}()
@@ -92,8 +90,6 @@ func (m *Model) fetch(ctx context.Context, cancel context.CancelCauseFunc, path 
 		limit = maxOther
 	}
 	text, err := io.ReadAll(io.LimitReader(newIdleReader(res.Body, m.idle, cancel), limit))
-	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	encoding := res.Header.Get("Content-Encoding")
 	switch {
 	case err != nil:
 		return nil, brokenOff(err)
@@ -101,17 +97,17 @@ func (m *Model) fetch(ctx context.Context, cancel context.CancelCauseFunc, path 
 		return nil, chat.Errorf(chat.BadBackend, "the backend sent more than %d bytes", maxWhole)
 	case res.StatusCode != http.StatusOK:
 		return nil, ours(refused(res, text))
-	case media != "application/json" || encoding != "" && encoding != "identity":
-		return nil, chat.Errorf(chat.BadBackend, "the backend answered with the content type %q, encoded %q, where JSON was asked for", media, encoding)
+	case !is(res, "application/json"):
+		media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+		return nil, chat.Errorf(chat.BadBackend, "the backend answered with the content type %q, encoded %q, where JSON was asked for", media, res.Header.Get("Content-Encoding"))
 	}
 	return text, nil
 }
 
-// refused returns the error of a response that is one. A path that the server
-// does not have is something that it cannot do.
+// refused is reported for what not every server can do: a path that it does not
+// have is something that it cannot.
 func refused(res *http.Response, text []byte) *chat.Error {
-	e := wire.DecodeError(res.StatusCode, text)
-	e.RetryAfter = upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now())
+	e := reported(res, text)
 	noModel := e.Code == chat.CodeModelNotFound || e.Param == "model"
 	if res.StatusCode == http.StatusNotFound && !noModel ||
 		res.StatusCode == http.StatusMethodNotAllowed || res.StatusCode == http.StatusNotImplemented {

@@ -4,20 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
 
 	"bendi/chat"
 	"bendi/openaicompat/wire"
 )
-
-// isWhole reports whether a response has a whole answer in its body. A server
-// may stream what nobody has asked it to.
-func isWhole(res *http.Response) bool {
-	encoding := res.Header.Get("Content-Encoding")
-	return res.StatusCode == http.StatusOK && strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") &&
-		(encoding == "" || encoding == "identity")
-}
 
 // whole reads a whole answer, of a size if that is known, and emits it.
 func (a *answer) whole(body io.Reader, size int64, emit func(chat.Event) bool) error {
@@ -29,25 +19,17 @@ func (a *answer) whole(body io.Reader, size int64, emit func(chat.Event) bool) e
 		return brokenOff(fmt.Errorf("an answer of more than %d bytes", maxEvent))
 	}
 	events, err := wire.DecodeCompletion(text)
-	if err != nil && holdsError(text) {
-		e := wire.DecodeError(0, text)
-		e.Kind = chat.BadBackend // it said that all was well
-		return &said{e: e}
-	}
-	if e, ok := errors.AsType[*chat.Error](err); ok {
-		return ours(e)
-	}
 	if err != nil {
+		if said := inBand(text); said != nil {
+			return said
+		}
+		if e, ok := errors.AsType[*chat.Error](err); ok {
+			return ours(e)
+		}
 		return err
 	}
-	for _, ev := range events {
-		pass, err := a.take(ev)
-		if err != nil {
-			return err
-		}
-		if pass && !emit(ev) {
-			return nil
-		}
+	if more, err := a.pass(events, emit); !more {
+		return err
 	}
 	last, err := a.end()
 	if err != nil {

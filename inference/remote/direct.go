@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"bendi/internal/upstream"
 )
 
 // A direct asks one server over plain HTTP/1.1 connections in the goroutine of
@@ -352,7 +354,7 @@ func (m *Model) goDirect(u *url.URL, o Options, dial func(ctx context.Context, n
 	h := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"bendi"}}
 	m.identify(h)
 	for name, values := range h {
-		if slices.Contains(own, name) || !isToken(name) || !isLine(values[0]) {
+		if slices.Contains(own, name) || !upstream.IsToken(name) || !upstream.IsLine(values[0]) {
 			return
 		}
 	}
@@ -380,30 +382,13 @@ func (m *Model) goDirect(u *url.URL, o Options, dial func(ctx context.Context, n
 func (m *Model) postDirect(ctx context.Context, address, accept string, from sender, body []byte) (*http.Response, error) {
 	b := append(append(make([]byte, 0, 512), m.lines...), "Accept: "...)
 	b = append(append(b, accept...), "\r\n"...)
-	line := func(name, value string) {
-		if value != "" {
-			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
-		}
-	}
-	line("X-Request-Id", from.id)
-	line("X-Bendi-Principal", from.principal)
-	if from.priority != 0 {
-		line("X-Bendi-Priority", strconv.Itoa(from.priority))
-	}
+	from.each(func(name, value string) {
+		b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
+	})
 	res, err := m.direct.post(ctx, strings.TrimPrefix(address, m.origin), b, body)
 	_, never := errors.AsType[noConn](err)
 	return posted(res, err, !never)
 }
 
 // plain reports whether what a sender says can stand in a header as it is.
-func (s sender) plain() bool { return isLine(s.id) && isLine(s.principal) }
-
-// isLine reports whether a value of a header is one line.
-func isLine(value string) bool {
-	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
-}
-
-// isToken reports whether a name of a header is one.
-func isToken(name string) bool {
-	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == ""
-}
+func (s sender) plain() bool { return upstream.IsLine(s.id) && upstream.IsLine(s.principal) }

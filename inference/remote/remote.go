@@ -17,11 +17,9 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"bendi/chat"
@@ -191,7 +189,7 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 	defer res.Body.Close()
 	body := newIdleReader(res.Body, m.idle, cancel)
 	a := newAnswer(req.N)
-	if req.Whole && isWhole(res) {
+	if req.Whole && res.StatusCode == http.StatusOK && is(res, "application/json") { // it may stream all the same
 		return a.whole(body, res.ContentLength, emit)
 	}
 	if err := check(res, body, req.Prompt != nil, cancel); err != nil {
@@ -228,14 +226,8 @@ func (m *Model) answer(ctx context.Context, cancel context.CancelCauseFunc, req 
 		if err != nil {
 			return err
 		}
-		for _, ev := range evs {
-			pass, err := a.take(ev)
-			if err != nil {
-				return err
-			}
-			if pass && !emit(ev) {
-				return nil
-			}
+		if more, err := a.pass(evs, emit); !more {
+			return err
 		}
 	}
 	return brokenOff(io.ErrUnexpectedEOF)
@@ -249,11 +241,6 @@ func (m *Model) post(ctx context.Context, address, accept string, from sender, b
 	if m.direct != nil && from.plain() {
 		return m.postDirect(ctx, address, accept, from, body)
 	}
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { connected.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
 	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -261,17 +248,14 @@ func (m *Model) post(ctx context.Context, address, accept string, from sender, b
 	post.Header.Set("Content-Type", "application/json")
 	post.Header.Set("Accept", accept)
 	post.Header.Set("User-Agent", "bendi")
-	from.set(post.Header)
+	from.each(post.Header.Set)
 	m.identify(post.Header)
 	if m.replay {
 		post.Header["Idempotency-Key"] = nil // not sent; net/http wants to see it before it asks again
 	}
 
-	res, err := m.client.Do(post)
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // without the URL, which says nothing that the name does not
-	}
-	return posted(res, err, connected.Load())
+	res, connected, err := upstream.Do(m.client, post)
+	return posted(res, err, connected)
 }
 
 // posted returns a response, or what the client is told of an error.
@@ -318,15 +302,16 @@ func (m *Model) sender(id, principal string, priority int) sender {
 	return s
 }
 
-func (s sender) set(h http.Header) {
+// each gives what is to be said of the sender to set, as lines of a header.
+func (s sender) each(set func(name, value string)) {
 	if s.id != "" {
-		h.Set("X-Request-Id", s.id)
+		set("X-Request-Id", s.id)
 	}
 	if s.principal != "" {
-		h.Set("X-Bendi-Principal", s.principal)
+		set("X-Bendi-Principal", s.principal)
 	}
 	if s.priority != 0 {
-		h.Set("X-Bendi-Priority", strconv.Itoa(s.priority))
+		set("X-Bendi-Priority", strconv.Itoa(s.priority))
 	}
 }
 
@@ -334,9 +319,7 @@ func (s sender) set(h http.Header) {
 // what is asked for, where it is rare. What is no stream has otherTime to come,
 // and then counts as empty.
 func check(res *http.Response, body io.Reader, rare bool, cancel context.CancelCauseFunc) error {
-	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	encoding := res.Header.Get("Content-Encoding")
-	if res.StatusCode == http.StatusOK && media == "text/event-stream" && (encoding == "" || encoding == "identity") {
+	if res.StatusCode == http.StatusOK && is(res, "text/event-stream") {
 		return nil
 	}
 	said := func(text []byte) error { return unlike(res, text, rare) }
@@ -350,18 +333,14 @@ func check(res *http.Response, body io.Reader, rare bool, cancel context.CancelC
 
 // unlike is the error of a response that is no stream, and has that text.
 func unlike(res *http.Response, text []byte, rare bool) error {
-	if res.StatusCode != http.StatusOK && rare {
+	switch {
+	case res.StatusCode != http.StatusOK && rare:
 		return ours(refused(res, text))
+	case res.StatusCode != http.StatusOK:
+		return ours(reported(res, text))
 	}
-	if res.StatusCode != http.StatusOK {
-		e := wire.DecodeError(res.StatusCode, text)
-		e.RetryAfter = upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now())
-		return ours(e)
-	}
-	if holdsError(text) {
-		e := wire.DecodeError(0, text)
-		e.Kind = chat.BadBackend // it said that all was well
-		return &said{e: e}
+	if err := inBand(text); err != nil {
+		return err
 	}
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if encoding := res.Header.Get("Content-Encoding"); encoding != "" {
@@ -370,12 +349,35 @@ func unlike(res *http.Response, text []byte, rare bool) error {
 	return chat.Errorf(chat.BadBackend, "the backend answered with the content type %q where a stream of events was asked for", media)
 }
 
-// holdsError reports whether body is JSON with an error in it.
-func holdsError(body []byte) bool {
+// reported returns the error of a response that is one, and has that text.
+func reported(res *http.Response, text []byte) *chat.Error {
+	e := wire.DecodeError(res.StatusCode, text)
+	e.RetryAfter = upstream.RetryAfter(res.Header.Get("Retry-After"), time.Now())
+	return e
+}
+
+// is reports whether a response is of a type, and not compressed.
+func is(res *http.Response, media string) bool {
+	got := res.Header.Get("Content-Type")
+	if got != media {
+		got, _, _ = mime.ParseMediaType(got)
+	}
+	encoding := res.Header.Get("Content-Encoding")
+	return got == media && (encoding == "" || encoding == "identity")
+}
+
+// inBand returns the error in a body of a server that said that all was well;
+// nil: there is none.
+func inBand(body []byte) error {
 	var answer struct {
 		Error json.RawMessage `json:"error"`
 	}
-	return json.Unmarshal(body, &answer) == nil && len(answer.Error) > 0 && string(answer.Error) != "null"
+	if json.Unmarshal(body, &answer) != nil || len(answer.Error) == 0 || string(answer.Error) == "null" {
+		return nil
+	}
+	e := wire.DecodeError(0, body)
+	e.Kind = chat.BadBackend
+	return &said{e: e}
 }
 
 // codeBackendAuth is the code of a key that the server does not take. Package

@@ -69,15 +69,6 @@ func ListenTLS(config *tls.Config, play func(*Call) Script) (*Server, error) {
 	return Serve(l, play), nil
 }
 
-// ListenUnix is Serve at a unix socket.
-func ListenUnix(path string, play func(*Call) Script) (*Server, error) {
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	return Serve(l, play), nil
-}
-
 // Addr is where it listens, such as 127.0.0.1:34567 or the path of a socket.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 

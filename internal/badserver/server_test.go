@@ -54,15 +54,16 @@ func TestScripts(t *testing.T) {
 // connection is answered.
 func TestLeaving(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	s, err := bad.ListenUnix(path, func(c *bad.Call) bad.Script {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := bad.Serve(l, func(c *bad.Call) bad.Script {
 		if c.Number == 1 {
 			return bad.Script{bad.Whole(200, "a")}
 		}
 		return bad.Script{bad.Stall}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer s.Close()
 	c, err := net.Dial("unix", path)
 	if err != nil {

@@ -45,8 +45,10 @@ func (f Figure) String() string {
 		return fmt.Sprintf("%.0f", float64(f))
 	case x >= 10:
 		return fmt.Sprintf("%.1f", float64(f))
-	default:
+	case x >= 1:
 		return fmt.Sprintf("%.2f", float64(f))
+	default:
+		return fmt.Sprintf("%.3f", float64(f))
 	}
 }
 

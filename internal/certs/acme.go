@@ -33,17 +33,12 @@ func (a ACME) On() bool { return len(a.Domains) > 0 }
 
 // inspectACME is [Inspect] where certificates are ordered.
 func (r *report) inspectACME(s Settings, now time.Time) *Identity {
-	id := &Identity{settings: s}
-	var clientText []byte
-	if s.ClientCAFile != "" {
-		id.clients, clientText = r.clientCAs(s.ClientCAFile, now)
-	}
+	clients, clientText := r.clientCAs(s.ClientCAFile, now)
 	roots, _ := r.optional("directory", s.ACME.RootFile)
 	if r.found.Failed() {
 		return nil
 	}
-	id.directory = SystemRoots(roots...).pool
-	id.callers = sha256.Sum256(clientText)
+	id := &Identity{settings: s, clients: clients, directory: systemRoots(roots...).pool, callers: sha256.Sum256(clientText)}
 	id.sum = sha256.Sum256(fmt.Appendf(nil, "%v %x", s, id.callers))
 	id.Warnings = r.found.Warnings()
 	return id

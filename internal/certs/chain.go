@@ -44,19 +44,19 @@ func selfSigned(cert *x509.Certificate) bool {
 	return bytes.Equal(cert.RawIssuer, cert.RawSubject) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil
 }
 
-// Roots are the CAs that clients are taken to know.
-type Roots struct {
+// knownRoots are the CAs that clients are taken to know.
+type knownRoots struct {
 	pool  *x509.CertPool
 	blind bool // this machine knows none, so that nothing follows from one that is not known
 }
 
-// SystemRoots are those that this machine knows, and more of them.
-func SystemRoots(more ...*x509.Certificate) Roots {
+// systemRoots are those that this machine knows, and more of them.
+func systemRoots(more ...*x509.Certificate) knownRoots {
 	pool, err := x509.SystemCertPool()
 	if err != nil || pool == nil {
 		pool = x509.NewCertPool()
 	}
-	r := Roots{pool, pool.Equal(x509.NewCertPool()) && len(more) == 0}
+	r := knownRoots{pool, pool.Equal(x509.NewCertPool()) && len(more) == 0}
 	for _, cert := range more {
 		r.pool.AddCert(cert)
 	}
@@ -64,7 +64,7 @@ func SystemRoots(more ...*x509.Certificate) Roots {
 }
 
 // complete says whether a client that knows roots can follow the chain to one.
-func (r *report) complete(c chain, roots Roots, now time.Time) {
+func (r *report) complete(c chain, roots knownRoots, now time.Time) {
 	const check = "chain"
 	pool := x509.NewCertPool()
 	for _, cert := range c[1:] {
@@ -130,14 +130,19 @@ func (c chain) within(now time.Time) time.Time {
 
 // names are the subjects of a chain, in short.
 func (c chain) names() string {
-	var names []string
-	for _, cert := range c {
-		names = append(names, nameOf(cert))
-	}
+	names := namesOf(c)
 	if last := c.last(); !selfSigned(last) {
 		names = append(names, printable(last.Issuer.String()))
 	}
 	return strings.Join(names, " <- ")
+}
+
+func namesOf(certs []*x509.Certificate) []string {
+	var names []string
+	for _, cert := range certs {
+		names = append(names, nameOf(cert))
+	}
+	return names
 }
 
 // nameOf names a certificate in short. What somebody wrote into it is made fit

@@ -59,14 +59,10 @@ func Inspect(s Settings, now time.Time, say Language) (*Identity, Findings) {
 	if s.ACME.On() {
 		return r.inspectACME(s, now), r.found
 	}
-	id := &Identity{settings: s}
 	certs, text := r.certificates("certificate", s.CertFile)
 	key := r.key(s.KeyFile)
 	roots, _ := r.optional("root", s.RootFile)
-	var clientText []byte
-	if s.ClientCAFile != "" {
-		id.clients, clientText = r.clientCAs(s.ClientCAFile, now)
-	}
+	clients, clientText := r.clientCAs(s.ClientCAFile, now)
 	if certs == nil || key == nil {
 		return nil, r.found
 	}
@@ -74,19 +70,18 @@ func Inspect(s Settings, now time.Time, say Language) (*Identity, Findings) {
 	if leaf == nil {
 		return nil, r.found
 	}
-	var left []*x509.Certificate
-	id.chain, left = arrange(leaf, certs)
-	r.order(certs, id.chain, left)
-	r.complete(id.chain, SystemRoots(roots...), now)
-	r.dates(id.chain, now)
+	c, left := arrange(leaf, certs)
+	r.order(certs, c, left)
+	r.complete(c, systemRoots(roots...), now)
+	r.dates(c, now)
 	r.purpose(leaf)
-	r.strength(id.chain)
-	r.responder(id.chain, s.OCSP)
+	r.strength(c)
+	r.responder(c, s.OCSP)
 	if r.found.Failed() {
 		return nil, r.found
 	}
-	id.cert = tls.Certificate{PrivateKey: key, Leaf: leaf}
-	for _, cert := range id.chain {
+	id := &Identity{settings: s, chain: c, clients: clients, cert: tls.Certificate{PrivateKey: key, Leaf: leaf}}
+	for _, cert := range c {
 		id.cert.Certificate = append(id.cert.Certificate, cert.Raw)
 	}
 	id.callers = sha256.Sum256(clientText)
@@ -181,11 +176,14 @@ func (r *report) optional(check, path string) ([]*x509.Certificate, []byte) {
 	return r.certificates(check, path)
 }
 
-// clientCAs reads who signs the certificates of clients. A file that cannot be
-// read, or that holds no CA that could still sign, is wrong: with an empty list
-// nobody would be asked, or nobody let in.
+// clientCAs reads who signs the certificates of clients; it is nil where no file
+// is named. A file that cannot be read, or that holds no CA that could still
+// sign, is wrong: with an empty list nobody would be asked, or nobody let in.
 func (r *report) clientCAs(path string, now time.Time) (*x509.CertPool, []byte) {
 	const check = "client CA"
+	if path == "" {
+		return nil, nil
+	}
 	certs, text := r.certificates(check, path)
 	pool, good := x509.NewCertPool(), 0
 	for _, cert := range certs {
@@ -208,16 +206,7 @@ func (r *report) clientCAs(path string, now time.Time) (*x509.CertPool, []byte) 
 	return pool, text
 }
 
-func chainNames(certs []*x509.Certificate) string {
-	names := ""
-	for i, cert := range certs {
-		if i > 0 {
-			names += ", "
-		}
-		names += nameOf(cert)
-	}
-	return names
-}
+func chainNames(certs []*x509.Certificate) string { return strings.Join(namesOf(certs), ", ") }
 
 // match returns the certificate that the key belongs to.
 func (r *report) match(certs []*x509.Certificate, key crypto.Signer, s Settings) *x509.Certificate {
@@ -243,7 +232,7 @@ func (r *report) order(certs, c chain, left []*x509.Certificate) {
 		r.add(Warn, "order", r.text("%d certificates of the file belong to no chain: %s", "文件中有 %d 张证书不属于证书链：%s", len(left), chainNames(left)),
 			r.say("take them out; they are not served", "请删除它们；它们不会被发送"))
 	}
-	if used := slices.DeleteFunc(slices.Clone(certs), func(cert *x509.Certificate) bool { return slices.ContainsFunc(left, cert.Equal) }); !slices.EqualFunc(used, c, func(a, b *x509.Certificate) bool { return a.Equal(b) }) {
+	if used := slices.DeleteFunc(slices.Clone(certs), func(cert *x509.Certificate) bool { return slices.ContainsFunc(left, cert.Equal) }); !slices.EqualFunc(used, c, (*x509.Certificate).Equal) {
 		r.add(Warn, "order", r.text("the certificates are not in order, which is %s", "证书顺序不对，正确顺序是 %s", c.names()),
 			r.say("put the server's own first, then who has signed it, and so on; they are served in that order all the same", "请把服务器证书放在最前，其后依次为其签发者；实际发送时已按正确顺序"))
 	}

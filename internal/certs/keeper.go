@@ -55,10 +55,11 @@ func NewKeeper(log *slog.Logger, client *http.Client) *Keeper {
 }
 
 // Use serves id from now on, and keeps what responders say in a folder, where
-// one is named. It reports whether something else was served before. When other CAs sign the clients' certificates than before, no
-// session from before can be taken up again: it would show a certificate that
-// nobody looks at any more. Certificates are ordered by what the first identity
-// by ACME says of that, while [Keeper.Watch] runs.
+// one is named. It reports whether something else was served before. When other
+// CAs sign the clients' certificates than before, no session from before can be
+// taken up again: it would show a certificate that nobody looks at any more.
+// Certificates are ordered by what the first identity by ACME says of that, while
+// [Keeper.Watch] runs.
 func (k *Keeper) Use(id *Identity, cache string) (changed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -147,8 +148,8 @@ func (k *Keeper) Config() *tls.Config {
 	}
 }
 
-// Watch makes new keys for tickets, orders certificates, asks responders and warns of the end of
-// certificates, until ctx ends.
+// Watch makes new keys for tickets, orders certificates, asks responders and
+// warns of the end of certificates, until ctx ends.
 func (k *Keeper) Watch(ctx context.Context) {
 	var ordering sync.WaitGroup
 	defer ordering.Wait()
@@ -261,8 +262,8 @@ func (k *Keeper) Notes() []string {
 	return notes
 }
 
-// Ends returns when the certificate that is served does, or the first of them, and the response that
-// is stapled to it; zero where there is none.
+// Ends returns when the certificate that is served does, or the first of them,
+// and the response that is stapled to it; zero where there is none.
 func (k *Keeper) Ends() (cert, stapled time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -62,8 +62,7 @@ func (r *report) secret(path string) {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		r.add(Fail, check, r.text("the mode of %s is %04o: others on this machine can read it or write to it", "%s 的权限是 %04o：本机其他用户可以读取或改写", path, mode),
 			r.text("chmod 600 %s", "chmod 600 %s", path))
-	}
-	if mode := info.Mode().Perm(); mode&0o077 == 0 {
+	} else {
 		r.ok(check, "nobody else on this machine can read it (mode %04o)", "本机其他用户无法读取（权限 %04o）", mode)
 	}
 	if uid, known := ownerOf(info); known && uid != os.Geteuid() && uid != 0 {

@@ -37,7 +37,7 @@ func Examine(ctx context.Context, t Target) Findings {
 	asked := false
 	seen, err := t.shake(ctx, &tls.Config{MinVersion: tls.VersionTLS10, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		asked = true
-		return t.shown(), nil
+		return t.shown(nil)
 	}})
 	if err != nil {
 		r.unreachable(t, err)
@@ -56,11 +56,19 @@ func Examine(ctx context.Context, t Target) Findings {
 }
 
 // shown returns what is shown to a server that asks, which may be nothing.
-func (t Target) shown() *tls.Certificate {
+func (t Target) shown(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	if t.Client != nil {
-		return t.Client
+		return t.Client, nil
 	}
-	return new(tls.Certificate)
+	return new(tls.Certificate), nil
+}
+
+// serverName is what a handshake asks for: no address is.
+func (t Target) serverName() string {
+	if net.ParseIP(t.Name) != nil {
+		return ""
+	}
+	return t.Name
 }
 
 // shake makes one handshake. Whether what the server shows holds is looked at
@@ -71,10 +79,7 @@ func (t Target) shake(ctx context.Context, c *tls.Config) (*tls.ConnectionState,
 	if c.NextProtos == nil {
 		c.NextProtos = []string{"h2", "http/1.1"}
 	}
-	c.InsecureSkipVerify = true
-	if net.ParseIP(t.Name) == nil {
-		c.ServerName = t.Name
-	}
+	c.InsecureSkipVerify, c.ServerName = true, t.serverName()
 	conn, err := (&tls.Dialer{Config: c}).DialContext(ctx, "tcp", t.Address)
 	if err != nil {
 		return nil, err
@@ -111,10 +116,10 @@ func (r *report) peer(t Target, seen *tls.ConnectionState) {
 	c, left := arrange(leaf, certs)
 	if len(left) > 0 {
 		r.add(Warn, "order", r.text("%d of the certificates that the server sends belong to no chain: %s", "服务器发送的证书中有 %d 张不属于证书链：%s", len(left), chainNames(left)), r.say("take them out of its certificate file", "请从证书文件中删除它们"))
-	} else if !slices.EqualFunc(certs, c, func(a, b *x509.Certificate) bool { return a.Equal(b) }) {
+	} else if !slices.EqualFunc(certs, c, (*x509.Certificate).Equal) {
 		r.add(Warn, "order", r.text("the server sends its certificates out of order; the order is %s", "服务器发送的证书顺序不对，正确顺序是 %s", c.names()), r.say("put the server's own first, then who has signed it, and so on", "请把服务器证书放在最前，其后依次为其签发者"))
 	}
-	r.complete(c, SystemRoots(t.Roots...), t.Now())
+	r.complete(c, systemRoots(t.Roots...), t.Now())
 	r.dates(c, t.Now())
 	r.purpose(leaf)
 	if err := leaf.VerifyHostname(t.Name); err != nil && len(leaf.DNSNames)+len(leaf.IPAddresses) > 0 {
@@ -127,8 +132,7 @@ func (r *report) peer(t Target, seen *tls.ConnectionState) {
 func (r *report) versions(ctx context.Context, t Target) {
 	const check = "versions"
 	offers := func(version uint16, suites []uint16) (uint16, bool) {
-		seen, err := t.shake(ctx, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: suites,
-			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.shown(), nil }})
+		seen, err := t.shake(ctx, &tls.Config{MinVersion: version, MaxVersion: version, CipherSuites: suites, GetClientCertificate: t.shown})
 		if err != nil {
 			return 0, false
 		}
@@ -218,10 +222,7 @@ func (r *report) stapled(seen *tls.ConnectionState, now time.Time) {
 // answer looks at what the server says over HTTP: whether browsers are told to
 // come by TLS alone, and whether its clock goes as ours.
 func (r *report) answer(ctx context.Context, t Target) {
-	c := &tls.Config{InsecureSkipVerify: true, ServerName: t.Name, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.shown(), nil }}
-	if net.ParseIP(t.Name) != nil {
-		c.ServerName = ""
-	}
+	c := &tls.Config{InsecureSkipVerify: true, ServerName: t.serverName(), GetClientCertificate: t.shown}
 	client := &http.Client{
 		Timeout:       dialTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -236,11 +237,11 @@ func (r *report) answer(ctx context.Context, t Target) {
 	sent := t.Now()
 	resp, err := client.Do(req)
 	if err != nil {
-		status, fix := Warn, r.say("see the server's log", "请查看服务器日志")
+		fix := r.say("see the server's log", "请查看服务器日志")
 		if strings.Contains(err.Error(), "certificate required") || strings.Contains(err.Error(), "bad certificate") {
 			fix = r.say("give the certificate of a client with --cert and --key", "请用 --cert 和 --key 提供客户端证书")
 		}
-		r.add(status, "http", r.text("no answer over HTTP: %v", "没有 HTTP 应答：%v", errors.Unwrap(err)), fix)
+		r.add(Warn, "http", r.text("no answer over HTTP: %v", "没有 HTTP 应答：%v", errors.Unwrap(err)), fix)
 		return
 	}
 	resp.Body.Close()

@@ -1,5 +1,5 @@
-// Package upstream has what every backend needs that is asked over HTTP,
-// whatever protocol it speaks.
+// Package upstream has what everybody needs who asks a server over HTTP,
+// whatever protocol is spoken with it.
 package upstream
 
 import (

@@ -120,7 +120,12 @@ func (m Match) row() []string {
 		strconv.Itoa(m.Prompt), strconv.Itoa(m.Cached), strconv.Itoa(m.Completion), strconv.Itoa(m.Reasoning), decimal(m.First), decimal(m.Total),
 		strings.Join(sent, " "), m.Line.Hash,
 	}
-	for i, cell := range row { // a spreadsheet must not take a name for a formula
+	return harmless(row)
+}
+
+// harmless returns a row in which a spreadsheet takes no name for a formula.
+func harmless(row []string) []string {
+	for i, cell := range row {
 		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 			row[i] = "'" + cell
 		}

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"strings"
 	"time"
 
 	"bendi/chat"
@@ -81,7 +79,7 @@ func RecordOf(e *ledger.Entry, f Facts) *Record {
 	r := &Record{
 		ID: e.ID, Answer: e.AnswerID, Start: e.Start.UTC(), Key: e.Principal, Session: SessionHash(e.Principal, e.Session),
 		Operation: e.Operation, Route: e.Route, Model: e.Model, Backend: e.Backend, Arm: e.Arm,
-		Status: e.Status, Outcome: string(e.Outcome), Code: codeOf(e.Err), Stream: e.Stream, Finish: string(e.Finish),
+		Status: e.Status, Outcome: string(e.Outcome), Code: e.Code(), Stream: e.Stream, Finish: string(e.Finish),
 		Classes: e.Classes, Request: found(e.Request), Reply: found(e.Answer), Lexicons: f.Lexicons,
 		Prompt: e.Usage.PromptTokens, Cached: e.Usage.CachedTokens, Completion: e.Usage.CompletionTokens, Reasoning: e.Usage.ReasoningTokens,
 		Partial: e.Usage.Partial, First: ms(e.First), Total: ms(e.Total),
@@ -116,32 +114,6 @@ func SessionHash(key, session string) string {
 	}
 	sum := sha256.Sum256([]byte(key + "\x00" + session))
 	return hex.EncodeToString(sum[:12])
-}
-
-// codeOf returns what programs know an error by.
-func codeOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	e, ok := errors.AsType[*chat.Error](err)
-	switch {
-	case !ok:
-		return chat.Internal.String()
-	case e.Code != "" && sane(e.Code):
-		return e.Code
-	}
-	return strings.ReplaceAll(e.Kind.String(), " ", "_")
-}
-
-// sane reports whether a code is one of ours, or like them: a backend may have
-// put anything there.
-func sane(code string) bool {
-	for _, c := range code {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
-			return false
-		}
-	}
-	return len(code) <= 40
 }
 
 func found(f *chat.Filtered) *Found {

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"bendi/ledger"
 	"bendi/ledger/chain"
 )
 
@@ -63,7 +64,7 @@ type cells struct {
 }
 
 func (c *cells) count(r *Record) {
-	if r.Operation == "shadow" {
+	if r.Operation == ledger.Shadow {
 		return // nobody is charged for copies
 	}
 	k := cellKey{r.Start.UTC().Format(time.DateOnly), r.Key, r.Model, r.Route}
@@ -73,10 +74,10 @@ func (c *cells) count(r *Record) {
 		c.All[k] = s
 	}
 	one := Sum{Requests: 1, Prompt: r.Prompt, Cached: r.Cached, Completion: r.Completion, Reasoning: r.Reasoning}
-	switch r.Outcome {
-	case "failed":
+	switch ledger.Outcome(r.Outcome) {
+	case ledger.Failed:
 		one.Failed = 1
-	case "gone":
+	case ledger.Gone:
 		one.Gone = 1
 	}
 	s.add(one)
@@ -287,7 +288,7 @@ func WriteUsageCSV(w io.Writer, rows []Row) error {
 		for _, n := range []int{r.Requests, r.Failed, r.Gone, r.Prompt, r.Cached, r.Completion, r.Reasoning} {
 			row = append(row, strconv.Itoa(n))
 		}
-		out.Write(append(row, r.CostText()))
+		out.Write(harmless(append(row, r.CostText())))
 	}
 	out.Flush()
 	return out.Error()

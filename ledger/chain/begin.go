@@ -27,6 +27,7 @@ func (l *Log) begin() error {
 	}
 	head, headErr := readHead(l.Dir, []*sealer{l.sealer})
 	var said []func() // lines about what was found
+	later := func(kind string, about any) { said = append(said, func() { l.tell(kind, about) }) }
 	var v *survey
 	for ; len(names) > 0; names = names[:len(names)-1] {
 		path := filepath.Join(l.Dir, names[len(names)-1])
@@ -40,7 +41,7 @@ func (l *Log) begin() error {
 		if t, err := l.setAside(v.rest, names[len(names)-1]); err != nil {
 			return err
 		} else if t != nil {
-			said = append(said, func() { l.tell(kindTorn, t) })
+			later(kindTorn, t)
 		}
 		if err := os.Remove(path); err != nil {
 			return err
@@ -51,7 +52,7 @@ func (l *Log) begin() error {
 	if v == nil {
 		l.durable = l.last
 		if headErr == nil && head.Seq > 0 {
-			said = append(said, func() { l.tell(kindShort, short{head.Seq, head.Seq, head.Hash}) })
+			later(kindShort, short{head.Seq, head.Seq, head.Hash})
 		}
 		return l.open("", nil, said)
 	}
@@ -63,14 +64,14 @@ func (l *Log) begin() error {
 			return err
 		}
 		if t != nil {
-			said = append(said, func() { l.tell(kindTorn, t) })
+			later(kindTorn, t)
 		}
 	}
 	l.last, l.durable = v.last, v.last
 	switch d := v.damage; {
 	case headErr == nil && head.Seq > v.last.Seq:
 		l.Log.Error("ledger: lines are missing at the end", "file", name, "last", v.last.Seq, "had", head.Seq)
-		said = append(said, func() { l.tell(kindShort, short{head.Seq - v.last.Seq, head.Seq, head.Hash}) })
+		later(kindShort, short{head.Seq - v.last.Seq, head.Seq, head.Hash})
 	case d != nil:
 	case headErr == nil && v.marked != "" && v.marked != head.Hash:
 		v.damage = &damaged{name, 0, "has not the line that the file head had of it"}
@@ -81,7 +82,7 @@ func (l *Log) begin() error {
 	}
 	if d := v.damage; d != nil {
 		l.Log.Error("ledger: it is not as it was left; `bendi audit verify` says more", "file", d.File, "line", d.Line, "what", d.What)
-		said = append(said, func() { l.tell(kindDamaged, d) })
+		later(kindDamaged, d)
 	}
 	return l.open(path, v, said)
 }

@@ -80,7 +80,6 @@ type survey struct {
 	lines int
 	size  int64 // of the whole lines
 	last  Head
-	at    time.Time // of the last line
 	begun time.Time // of the first
 	key   string    // of the file
 	rest  []byte    // behind the last whole line
@@ -113,7 +112,7 @@ func look(path string, s *sealer, mark uint64) (*survey, error) {
 			v.damage = &damaged{filepath.Base(path), v.lines, err.Error()}
 		}
 		if l.Seq > 0 && len(l.Hash) == hashSize {
-			v.last, v.at = Head{l.Seq, l.Hash}, l.Time
+			v.last = Head{l.Seq, l.Hash}
 		}
 		if l.Seq == mark {
 			v.marked = l.Hash

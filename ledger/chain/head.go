@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,8 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"encoding/hex"
 )
 
 // A Head is how far a chain has come.
@@ -74,7 +73,7 @@ func (l *Log) writeHead() error {
 		}
 		l.head = f
 	}
-	_, err := l.head.WriteAt(Head{l.durable.Seq, l.durable.Hash}.encode(l.sealer), 0)
+	_, err := l.head.WriteAt(l.durable.encode(l.sealer), 0)
 	return err
 }
 

@@ -71,9 +71,8 @@ func Verify(dir string, o VerifyOptions) (*Report, error) {
 	if len(names) == 0 && headErr != nil && o.Head == nil {
 		return nil, fmt.Errorf("there is no ledger in %s", dir)
 	}
-	v.marks = map[uint64]mark{}
 	if headErr == nil {
-		v.marks[head.Seq] = mark{head, "as the file head says"}
+		v.head = &head
 	} else if len(names) > 0 {
 		what := "cannot be read: whether lines are missing at the end is not known"
 		if isMissing(headErr) {
@@ -82,9 +81,6 @@ func Verify(dir string, o VerifyOptions) (*Report, error) {
 			what = "was changed, or made with another key: whether lines are missing at the end is not known"
 		}
 		v.problem(headName, 0, "%s", what)
-	}
-	if o.Head != nil {
-		v.noted = o.Head
 	}
 	for i, name := range names {
 		if err := v.file(name, i == len(names)-1); err != nil {
@@ -95,18 +91,12 @@ func Verify(dir string, o VerifyOptions) (*Report, error) {
 	return &v.Report, nil
 }
 
-type mark struct {
-	Head
-	who string
-}
-
 type verifier struct {
 	Report
 	options VerifyOptions
 	sealers []*sealer
-	marks   map[uint64]mark // heads, by line
-	noted   *Head
-	seen    bool // the noted head was
+	head    *Head // that the file head says; nil: nobody knows
+	seen    bool  // the head that was noted
 	name    string
 	beyond  string // hash of the line before the first, which is not there; empty: it is
 	proven  bool   // a line says that what is before the first was removed
@@ -181,11 +171,11 @@ func (v *verifier) line(n int, text []byte) {
 			v.problem(v.name, n, "%v", err)
 		}
 	}
-	if m, ok := v.marks[l.Seq]; ok && m.Hash != l.Hash {
-		v.problem(v.name, n, "is not what it was, %s", m.who)
+	if h := v.head; h != nil && h.Seq == l.Seq && h.Hash != l.Hash {
+		v.problem(v.name, n, "is not what it was, as the file head says")
 	}
-	if v.noted != nil && v.noted.Seq == l.Seq {
-		if v.seen = true; v.noted.Hash != l.Hash {
+	if h := v.options.Head; h != nil && h.Seq == l.Seq {
+		if v.seen = true; h.Hash != l.Hash {
 			v.problem(v.name, n, "is not what it was when the head was noted")
 		}
 	}
@@ -253,12 +243,10 @@ func (v *verifier) end() {
 	if v.beyond != "" && !v.proven {
 		v.problem(v.name, 0, "lines 1 to %d are not there, and no line says that they were removed because of their age", v.First-1)
 	}
-	for seq, m := range v.marks {
-		if seq > v.last.Seq {
-			v.problem(v.name, 0, "ends with line %d, and there were %d, %s", v.last.Seq, seq, m.who)
-		}
+	if h := v.head; h != nil && h.Seq > v.last.Seq {
+		v.problem(v.name, 0, "ends with line %d, and there were %d, as the file head says", v.last.Seq, h.Seq)
 	}
-	switch h := v.noted; {
+	switch h := v.options.Head; {
 	case h == nil || v.seen:
 	case h.Seq > v.last.Seq:
 		v.problem(v.name, 0, "ends with line %d, and there were %d when the head was noted", v.last.Seq, h.Seq)

@@ -191,7 +191,7 @@ func (m *Message) Encode() ([]byte, error) {
 	}
 	reason, sequence := m.stopReason()
 	body.StopReason, body.StopSequence, body.AIGC, body.Usage = &reason, sequence, m.aigc, usageOf(m.usage)
-	return marshal(body), nil
+	return wire.Marshal(body), nil
 }
 
 type messageBody struct {
@@ -272,15 +272,4 @@ type usageBody struct {
 
 func usageOf(u chat.Usage) usageBody {
 	return usageBody{Input: max(u.PromptTokens-u.CachedTokens, 0), Read: u.CachedTokens, Output: u.CompletionTokens}
-}
-
-// marshal is json.Marshal that leaves <, > and & alone, of what always can.
-func marshal(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic(err) // a fault of ours
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

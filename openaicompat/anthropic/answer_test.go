@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
 	"bendi/chat"
+	"bendi/chat/chattest"
 	"bendi/openaicompat/wire"
 )
 
@@ -180,7 +180,7 @@ func FuzzAnswer(f *testing.F) {
 		var lanes [][]chat.Event
 		for i := range 1 + r.IntN(3) {
 			var lane []chat.Event
-			for _, piece := range pieces(r, arguments) {
+			for _, piece := range chattest.Pieces(r, arguments) {
 				lane = append(lane, chat.Event{ToolCall: &chat.ToolCallDelta{Index: i, Arguments: piece}})
 			}
 			if len(lane) > 0 {
@@ -189,37 +189,16 @@ func FuzzAnswer(f *testing.F) {
 			lanes = append(lanes, lane)
 		}
 		var said []chat.Event
-		for _, piece := range pieces(r, text) {
+		for _, piece := range chattest.Pieces(r, text) {
 			if r.IntN(2) == 0 {
 				said = append(said, chat.Event{Text: piece})
 			} else {
 				said = append(said, chat.Event{Reasoning: piece})
 			}
 		}
-		lanes = append(lanes, said)
-		var events []chat.Event
-		for len(lanes) > 0 {
-			i := r.IntN(len(lanes))
-			if len(lanes[i]) == 0 {
-				lanes = slices.Delete(lanes, i, i+1)
-				continue
-			}
-			events, lanes[i] = append(events, lanes[i][0]), lanes[i][1:]
-		}
+		events := chattest.Mixed(r, append(lanes, said)...)
 		check(t, append(events, chat.Event{Finish: chat.Stop}, chat.Event{Usage: &chat.Usage{}}))
 	})
-}
-
-// pieces cuts a text up between runes.
-func pieces(r *rand.Rand, text string) []string {
-	var out []string
-	for _, c := range text {
-		if len(out) == 0 || r.IntN(3) == 0 {
-			out = append(out, "")
-		}
-		out[len(out)-1] += string(c)
-	}
-	return out
 }
 
 func TestErrors(t *testing.T) {

@@ -28,7 +28,7 @@ func EncodeError(err error, request string) (status int, body []byte) {
 			delete(e, key)
 		}
 	}
-	return status, marshal(struct {
+	return status, wire.Marshal(struct {
 		Type    string                     `json:"type"`
 		Error   map[string]json.RawMessage `json:"error"`
 		Request string                     `json:"request_id,omitempty"`

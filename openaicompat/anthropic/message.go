@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"bendi/chat"
+	"bendi/openaicompat/wire"
 )
 
 // system reads the instructions: a string, or blocks of text.
@@ -132,7 +133,7 @@ func (d *decoder) image(source object) chat.Part {
 	default:
 		d.Fail(chat.Unsupported(typ.Path(), "%s may be \"base64\" or \"url\"; there is no store of files here.", typ.Name()))
 	}
-	return chat.Part{Kind: chat.ImagePart, Data: marshal(map[string]any{"type": "image_url", "image_url": map[string]string{"url": url}})}
+	return chat.Part{Kind: chat.ImagePart, Data: wire.Marshal(map[string]any{"type": "image_url", "image_url": map[string]string{"url": url}})}
 }
 
 // document reads a text, which is one to any model, or a file.
@@ -157,7 +158,7 @@ func (d *decoder) document(b object) chat.Part {
 			d.Fail(chat.Unsupported(about.Path(), "%s has no place beside a file in the protocol that models here are asked by: say it in a block of text.", about.Name()))
 		}
 		data := "data:" + source.Need("media_type").Str() + ";base64," + source.Need("data").Str()
-		return chat.Part{Kind: chat.FilePart, Data: marshal(map[string]any{"type": "file", "file": map[string]string{"filename": title, "file_data": data}})}
+		return chat.Part{Kind: chat.FilePart, Data: wire.Marshal(map[string]any{"type": "file", "file": map[string]string{"filename": title, "file_data": data}})}
 	default:
 		d.Fail(chat.Unsupported(typ.Path(), "%s may be \"text\" or \"base64\"; nothing is fetched from elsewhere.", typ.Name()))
 	}
@@ -203,8 +204,8 @@ func (d *decoder) assistant(content value) []chat.Message {
 
 func (d *decoder) call(b object) chat.ToolCall {
 	c := chat.ToolCall{ID: b.Need("id").Str(), Name: b.Need("name").Str(), Arguments: "{}"}
-	if input := b.Take("input"); !input.Absent() && input.Want("an object", input.Is("{")) {
-		c.Arguments = string(input.Text())
+	if input := b.Take("input").ObjectText(); input != nil {
+		c.Arguments = string(input)
 	}
 	return c
 }
@@ -213,6 +214,6 @@ func textPart(text string) chat.Part { return chat.Part{Kind: chat.TextPart, Tex
 
 // textBlock is the block that a string stands for.
 func textBlock(v value, text string) object {
-	v.Raw = marshal(map[string]string{"type": "text", "text": text})
+	v.Raw = wire.Marshal(map[string]string{"type": "text", "text": text})
 	return v.Object()
 }

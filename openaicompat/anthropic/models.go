@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/openaicompat/wire"
 )
 
 type modelBody struct {
@@ -31,11 +32,11 @@ func EncodeModels(models []chat.ModelInfo) []byte {
 	if n := len(models); n > 0 {
 		list.First, list.Last = &models[0].ID, &models[n-1].ID
 	}
-	return marshal(list)
+	return wire.Marshal(list)
 }
 
 // EncodeModel returns the body that describes one model.
-func EncodeModel(m chat.ModelInfo) []byte { return marshal(bodyOf(m)) }
+func EncodeModel(m chat.ModelInfo) []byte { return wire.Marshal(bodyOf(m)) }
 
 // EncodeCount returns the body that tells how many tokens a request has.
-func EncodeCount(tokens int) []byte { return marshal(map[string]int{"input_tokens": tokens}) }
+func EncodeCount(tokens int) []byte { return wire.Marshal(map[string]int{"input_tokens": tokens}) }

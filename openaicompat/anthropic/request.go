@@ -3,7 +3,6 @@ package anthropic
 import (
 	"encoding/json"
 	"math"
-	"slices"
 
 	"bendi/chat"
 	"bendi/openaicompat/body"
@@ -58,17 +57,14 @@ func (d *decoder) request(o object) *chat.Request {
 	}
 	req := &chat.Request{N: 1}
 	req.Model = o.Take("model").Str()
-	session := o.Take("session_id")
-	if req.Session = session.Str(); !wire.SaneSession(req.Session) {
-		session.Bad("must be at most %d of the letters, digits and -_.:@ and have no other character.", wire.MaxSession)
-	}
+	req.Session = wire.Session(o.Take("session_id"))
 	req.User = o.Take("metadata").Object().Take("user_id").Str()
 	if system := d.system(o.Take("system")); len(system) > 0 {
 		req.Messages = []chat.Message{{Role: chat.System, Content: system}}
 	}
 	req.Messages = append(req.Messages, d.messages(o.Take("messages"))...)
-	req.Continue = goesOn(req.Messages)
-	req.Stop = d.stops(o.Take("stop_sequences"))
+	req.Continue = wire.Unfinished(req.Messages) // an assistant's turn at the end asks for the rest of it here
+	req.Stop = wire.Stops(o.Take("stop_sequences"))
 	req.Sampling = d.sampling(o)
 	req.Tools = d.tools(o.Take("tools"))
 	d.toolChoice(o.Take("tool_choice"), req)
@@ -77,38 +73,10 @@ func (d *decoder) request(o object) *chat.Request {
 	return req
 }
 
-// goesOn reports whether the answer is to go on with the last message, which is
-// what an assistant's turn at the end asks for here.
-func goesOn(messages []chat.Message) bool {
-	n := len(messages)
-	return n > 0 && messages[n-1].Role == chat.Assistant && messages[n-1].Text() != "" && len(messages[n-1].ToolCalls) == 0
-}
-
-func (d *decoder) stops(v value) []string {
-	var stops []string
-	n := 0
-	for e := range v.Array() {
-		s := e.Str()
-		if s == "" {
-			e.Bad("must not be empty: an empty string would end every answer at once.")
-		}
-		if n++; n <= wire.MaxStops {
-			stops = append(stops, s)
-		}
-	}
-	if n > wire.MaxStops {
-		v.Bad("holds %d strings; at most %d are allowed.", n, wire.MaxStops)
-	}
-	return stops
-}
-
 func (d *decoder) sampling(o object) chat.Sampling {
 	var s chat.Sampling
 	s.Temperature = o.Take("temperature").Number(0, 1)
-	topP := o.Take("top_p")
-	if s.TopP = topP.Number(0, 1); s.TopP != nil && *s.TopP == 0 {
-		topP.Bad("must be above 0 and at most 1, but is 0; for the likeliest token each time set 'temperature' to 0.")
-	}
+	s.TopP = wire.TopP(o.Take("top_p"))
 	if k := o.Take("top_k").Integer(0, math.MaxInt32); k != nil {
 		s.TopK = new(int(*k))
 	}
@@ -128,9 +96,7 @@ func (d *decoder) tools(v value) []chat.Tool {
 		if t.Name == "" {
 			name.Bad("must not be empty.")
 		}
-		if schema := o.Take("input_schema"); !schema.Absent() && schema.Want("an object", schema.Is("{")) {
-			t.Parameters = schema.Text()
-		}
+		t.Parameters = o.Take("input_schema").ObjectText()
 		tools = append(tools, t)
 	}
 	return tools
@@ -154,12 +120,8 @@ func (d *decoder) toolChoice(v value, req *chat.Request) {
 			typ.Bad("is \"any\", but 'tools' offers none.")
 		}
 	case "tool":
-		name := o.Need("name")
-		s := name.Str()
-		if !slices.ContainsFunc(req.Tools, func(t chat.Tool) bool { return t.Name == s }) {
-			name.Bad("is not the name of one of the %d 'tools'.", len(req.Tools))
-		}
-		req.ToolChoice = marshal(map[string]any{"type": "function", "function": map[string]string{"name": s}})
+		name := wire.Offered(o.Need("name"), req.Tools)
+		req.ToolChoice = wire.Marshal(map[string]any{"type": "function", "function": map[string]string{"name": name}})
 	default:
 		typ.Bad("must be \"auto\", \"any\", \"tool\" or \"none\".")
 	}
@@ -197,9 +159,5 @@ func (d *decoder) format(o object) *chat.Format {
 	if typ := fields.Need("type"); typ.Str() != "json_schema" {
 		typ.Bad("must be \"json_schema\".")
 	}
-	schema := fields.Need("schema")
-	if schema.Absent() || !schema.Want("an object", schema.Is("{")) {
-		return nil
-	}
-	return &chat.Format{Type: "json_schema", Name: "output", Schema: schema.Text(), Strict: true}
+	return &chat.Format{Type: "json_schema", Name: "output", Schema: fields.Need("schema").ObjectText(), Strict: true}
 }

@@ -1,7 +1,7 @@
 package anthropic
 
 import (
-	"strings"
+	"bytes"
 
 	"bendi/chat"
 	"bendi/openaicompat/wire"
@@ -24,11 +24,11 @@ type Stream struct {
 	begun bool
 	open  int // blocks before it have ended; the one itself has begun if said is not below 0
 	said  int // bytes of the open block that are out; -1: it has not begun
-	out   strings.Builder
+	out   bytes.Buffer
 }
 
-// Frames returns the frames that tell ev, which may be none. An error is the
-// end: the answer cannot be told in this protocol.
+// Frames returns the frames that tell ev, which may be none. They are good until
+// the next call. An error is the end: the answer cannot be told in this protocol.
 func (s *Stream) Frames(ev chat.Event) ([]byte, error) {
 	s.out.Reset()
 	s.add(ev)
@@ -48,7 +48,7 @@ func (s *Stream) Frames(ev chat.Event) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return []byte(s.out.String()), nil
+	return s.out.Bytes(), nil
 }
 
 func (s *Stream) begin() {
@@ -163,6 +163,6 @@ type deltaBody struct {
 
 func (s *Stream) event(name string, data any) {
 	s.out.WriteString("event: " + name + "\ndata: ")
-	s.out.Write(marshal(data))
+	s.out.Write(wire.Marshal(data))
 	s.out.WriteString("\n\n")
 }

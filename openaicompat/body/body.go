@@ -187,12 +187,20 @@ func (v Value) JSON() json.RawMessage {
 	return b.Bytes()
 }
 
-// Text is json for a value whose strings reach a model.
+// Text is JSON for a value whose strings reach a model.
 func (v Value) Text() json.RawMessage {
 	if !v.Absent() && holdsNUL(v.Raw) {
 		v.nul()
 	}
 	return v.JSON()
+}
+
+// ObjectText is Text of an object.
+func (v Value) ObjectText() json.RawMessage {
+	if v.Absent() || !v.Want("an object", v.Is("{")) {
+		return nil
+	}
+	return v.Text()
 }
 
 // Array yields the elements of v, until one is at fault.
@@ -265,7 +273,7 @@ func (o Object) Rest() iter.Seq2[string, Value] {
 	}
 }
 
-// Need is take for a field that must be there.
+// Need is Take for a field that must be there.
 func (o Object) Need(key string) Value {
 	v := o.Take(key)
 	if v.Absent() && o.d.Err == nil {

@@ -316,4 +316,4 @@ func (r *Response) Add(ev chat.Event) { r.add(ev) }
 func (r *Response) Filtered() (request, answer *chat.Filtered) { return r.request, r.found }
 
 // Encode returns the body of the whole answer.
-func (r *Response) Encode() ([]byte, error) { return marshal(r.response()), nil }
+func (r *Response) Encode() ([]byte, error) { return wire.Marshal(r.response()), nil }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"bendi/chat"
+	"bendi/chat/chattest"
 	"bendi/openaicompat/wire"
 )
 
@@ -309,7 +309,7 @@ func FuzzAnswer(f *testing.F) {
 		var lanes [][]chat.Event
 		for i := range 1 + r.IntN(3) {
 			var lane []chat.Event
-			for _, p := range pieces(r, arguments) {
+			for _, p := range chattest.Pieces(r, arguments) {
 				lane = append(lane, piece(i, "", "", p))
 			}
 			if len(lane) > 0 {
@@ -318,7 +318,7 @@ func FuzzAnswer(f *testing.F) {
 			lanes = append(lanes, lane)
 		}
 		var said []chat.Event
-		for _, p := range pieces(r, text) {
+		for _, p := range chattest.Pieces(r, text) {
 			switch r.IntN(3) {
 			case 0:
 				said = append(said, chat.Event{Text: p})
@@ -328,31 +328,10 @@ func FuzzAnswer(f *testing.F) {
 				said = append(said, chat.Event{Refusal: p})
 			}
 		}
-		lanes = append(lanes, said)
-		var events []chat.Event
-		for len(lanes) > 0 {
-			i := r.IntN(len(lanes))
-			if len(lanes[i]) == 0 {
-				lanes = slices.Delete(lanes, i, i+1)
-				continue
-			}
-			events, lanes[i] = append(events, lanes[i][0]), lanes[i][1:]
-		}
+		events := chattest.Mixed(r, append(lanes, said)...)
 		c := callOf(t, `{"input":"x"}`)
 		c.summary = summary
 		finish := []chat.Finish{chat.Stop, chat.Length, chat.ToolCalls, chat.ContentFilter}[r.IntN(4)]
 		check(t, c, append(events, end(finish), over))
 	})
-}
-
-// pieces cuts a text up between runes.
-func pieces(r *rand.Rand, text string) []string {
-	var out []string
-	for _, c := range text {
-		if len(out) == 0 || r.IntN(3) == 0 {
-			out = append(out, "")
-		}
-		out[len(out)-1] += string(c)
-	}
-	return out
 }

@@ -6,12 +6,13 @@ import (
 
 	"bendi/chat"
 	"bendi/openaicompat/body"
+	"bendi/openaicompat/wire"
 )
 
 // Examples of the bodies of requests about conversations.
 const (
 	ConversationExample = `{"items":[{"role":"user","content":"你好"}]}`
-	MetadataExample     = `{"metadata":{"topic":"旅行"}}`
+	metadataExample     = `{"metadata":{"topic":"旅行"}}`
 )
 
 // maxItems is the most items that are added at once.
@@ -46,7 +47,7 @@ func DecodeItems(conversation string, text []byte, find Find) (*chat.Request, er
 // DecodeMetadata reads the body of a request that gives a conversation other
 // metadata.
 func DecodeMetadata(conversation string, text []byte) (*chat.Request, error) {
-	return body.Decode(text, MetadataExample, func(d *body.Decoder, o object) *chat.Request {
+	return body.Decode(text, metadataExample, func(d *body.Decoder, o object) *chat.Request {
 		return silent(conversation, true, nil, new((&decoder{Decoder: d}).metadata(o.Need("metadata"))))
 	})
 }
@@ -70,7 +71,7 @@ func silent(session string, there bool, messages []chat.Message, metadata *map[s
 		if metadata != nil {
 			n.Metadata = new(asideOf(req))
 		}
-		return marshal(n)
+		return wire.Marshal(n)
 	}}
 	if metadata != nil {
 		setAside(req, *metadata)
@@ -86,7 +87,7 @@ func EncodeConversation(id string, created time.Time, turns []Turn) []byte {
 			metadata = *m
 		}
 	}
-	return marshal(struct {
+	return wire.Marshal(struct {
 		ID       string            `json:"id"`
 		Object   string            `json:"object"`
 		Created  int64             `json:"created_at"`
@@ -96,7 +97,7 @@ func EncodeConversation(id string, created time.Time, turns []Turn) []byte {
 
 // EncodeDeleted returns the body that tells that something was deleted.
 func EncodeDeleted(id, object string) []byte {
-	return marshal(struct {
+	return wire.Marshal(struct {
 		ID      string `json:"id"`
 		Object  string `json:"object"`
 		Deleted bool   `json:"deleted"`
@@ -110,17 +111,15 @@ func DecodeCount(text []byte, find Find) (*chat.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	for param, there := range map[string]bool{"previous_response_id": c.Previous != "", "conversation": c.Conversation != ""} {
-		if there {
-			return nil, chat.Unsupported(param, "'%s' is not counted: send the whole conversation in 'input'.", param)
-		}
+	if param := c.goesOn(); param != "" {
+		return nil, chat.Unsupported(param, "'%s' is not counted: send the whole conversation in 'input'.", param)
 	}
 	return c.Request, nil
 }
 
 // EncodeCount returns the body that tells how many tokens a request has.
 func EncodeCount(tokens int) []byte {
-	return marshal(struct {
+	return wire.Marshal(struct {
 		Object string `json:"object"`
 		Tokens int    `json:"input_tokens"`
 	}{"response.input_tokens", tokens})

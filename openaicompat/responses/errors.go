@@ -21,7 +21,7 @@ func NoResponse() error {
 	return &chat.Error{Kind: chat.NotFound, Code: codeNoResponse, Msg: "You have no such response: it may have expired, or been asked for with \"store\": false."}
 }
 
-func NoPrevious() error {
+func noPrevious() error {
 	return &chat.Error{Kind: chat.Invalid, Code: codeNoPrevious, Param: "previous_response_id",
 		Msg: "You have no such response: it may have expired, or been asked for with \"store\": false. Send the conversation in 'input'."}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"bendi/chat"
+	"bendi/openaicompat/wire"
 )
 
 // input reads what is new: a text, or items.
@@ -17,7 +18,7 @@ func (d *decoder) input(v value, c *Call) []chat.Message {
 		messages = d.items(v)
 	}
 	switch {
-	case d.Err != nil || len(messages) > 0 || c.Previous != "" || c.Conversation != "":
+	case d.Err != nil || len(messages) > 0 || c.goesOn() != "":
 	case v.Absent():
 		v.Bad("is missing; send a JSON object such as %s.", Example)
 	default:
@@ -39,7 +40,7 @@ func (d *decoder) items(v value) []chat.Message {
 		}
 		switch kind {
 		case messageKind:
-			messages = join(messages, chat.Message{Role: d.role(role), Content: d.content(o.Need("content"))})
+			messages = join(messages, chat.Message{Role: d.role(role), Content: wire.Content(o.Need("content"), d.part)})
 		case reasoningKind:
 			messages = join(messages, d.thought(o))
 		case callKind:
@@ -47,7 +48,7 @@ func (d *decoder) items(v value) []chat.Message {
 			call := chat.ToolCall{ID: o.Need("call_id").Str(), Name: name, Arguments: o.Need("arguments").Str()}
 			messages = join(messages, chat.Message{Role: chat.Assistant, ToolCalls: []chat.ToolCall{call}})
 		case outputKind:
-			messages = append(messages, chat.Message{Role: chat.ToolRole, ToolCallID: o.Need("call_id").Str(), Content: d.content(o.Need("output"))})
+			messages = append(messages, chat.Message{Role: chat.ToolRole, ToolCallID: o.Need("call_id").Str(), Content: wire.Content(o.Need("output"), d.part)})
 		case referenceKind, "":
 			messages = join(messages, d.reference(o.Need("id")))
 		default:
@@ -129,24 +130,8 @@ func (d *decoder) thought(o object) chat.Message {
 	return m
 }
 
-// content reads a text, or parts.
-func (d *decoder) content(v value) []chat.Part {
-	switch {
-	case v.Absent():
-		return nil
-	case v.Is(`"`):
-		return []chat.Part{{Kind: chat.TextPart, Text: v.Str()}}
-	case !v.Want("a string or an array of parts", v.Is("[")):
-		return nil
-	}
-	var parts []chat.Part
-	for e := range v.Array() {
-		parts = append(parts, d.part(e.Object()))
-	}
-	return parts
-}
-
-func (d *decoder) part(o object) chat.Part {
+func (d *decoder) part(v value) chat.Part {
+	o := v.Object()
 	typ := o.Need("type")
 	switch kind := typ.Str(); kind {
 	case "input_text", "output_text", "text":
@@ -159,13 +144,13 @@ func (d *decoder) part(o object) chat.Part {
 		if detail == "" {
 			detail = "auto"
 		}
-		return chat.Part{Kind: chat.ImagePart, Data: marshal(map[string]any{"type": "image_url", "image_url": map[string]string{"url": url, "detail": detail}})}
+		return chat.Part{Kind: chat.ImagePart, Data: wire.Marshal(map[string]any{"type": "image_url", "image_url": map[string]string{"url": url, "detail": detail}})}
 	case "input_file":
 		d.noFile(o)
 		if v := o.Take("file_url"); !v.Absent() {
 			d.Fail(chat.Unsupported(v.Path(), "%s is not supported: nothing is fetched from elsewhere; send 'file_data'.", v.Name()))
 		}
-		return chat.Part{Kind: chat.FilePart, Data: marshal(map[string]any{"type": "file", "file": map[string]string{
+		return chat.Part{Kind: chat.FilePart, Data: wire.Marshal(map[string]any{"type": "file", "file": map[string]string{
 			"filename": o.Take("filename").Str(), "file_data": o.Need("file_data").Str(),
 		}})}
 	}

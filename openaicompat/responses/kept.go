@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/openaicompat/wire"
 )
 
 // A Turn is one of a session, as it is kept.
@@ -35,13 +36,20 @@ func (t *Turn) status() (string, *reasonBody) {
 	return statusOf(t.Finish)
 }
 
-func (t *Turn) inputs(session string) []kept {
-	return inputs(ID{session, t.ID}, t.Input, t.note().Settings)
+// inputs and outputs return the items of a turn with the settings of its note.
+func (t *Turn) inputs(session string, set *settings) []kept {
+	return inputs(ID{session, t.ID}, t.Input, set)
 }
 
-func (t *Turn) outputs(session string) []kept {
+func (t *Turn) outputs(session string, set *settings) []kept {
 	status, _ := t.status()
-	return outputs(ID{session, t.ID}, t.Output, status, t.note().Settings)
+	return outputs(ID{session, t.ID}, t.Output, status, set)
+}
+
+// items returns all items of a turn.
+func (t *Turn) items(session string) []kept {
+	set := t.note().Settings
+	return append(t.inputs(session, set), t.outputs(session, set)...)
 }
 
 // EncodeStored returns the body of the response that a turn is, or
@@ -58,18 +66,18 @@ func EncodeStored(session string, t *Turn) ([]byte, error) {
 	if n.Conversation != "" {
 		b.Conversation = &identityBody{n.Conversation}
 	}
-	for _, it := range t.outputs(session) {
+	for _, it := range t.outputs(session, n.Settings) {
 		b.Output = append(b.Output, it.body)
 	}
 	if b.Status, b.Incomplete = t.status(); b.Status == completed {
 		b.Completed = new(t.Time.Unix())
 	}
-	return marshal(b), nil
+	return wire.Marshal(b), nil
 }
 
 // Piece returns the part of a message that an item of a turn is, or [NoItem].
 func (t *Turn) Piece(session, item string) (chat.Message, error) {
-	for _, it := range append(t.inputs(session), t.outputs(session)...) {
+	for _, it := range t.items(session) {
 		if it.id == item {
 			return it.piece, nil
 		}
@@ -86,10 +94,11 @@ type Page struct {
 
 // EncodeInput returns the list of the items that a response was asked with.
 func EncodeInput(session string, t *Turn, p Page) ([]byte, error) {
-	if t.note().Settings == nil {
+	set := t.note().Settings
+	if set == nil {
 		return nil, NoResponse()
 	}
-	return list(t.inputs(session), p)
+	return list(t.inputs(session, set), p)
 }
 
 // EncodeItems returns the list of the items of a conversation, whose turns come
@@ -97,23 +106,23 @@ func EncodeInput(session string, t *Turn, p Page) ([]byte, error) {
 func EncodeItems(session string, turns []Turn, p Page) ([]byte, error) {
 	var all []kept
 	for i := range turns {
-		all = append(append(all, turns[i].inputs(session)...), turns[i].outputs(session)...)
+		all = append(all, turns[i].items(session)...)
 	}
 	return list(all, p)
 }
 
 // EncodeAdded returns the list of the items that were added as a turn.
 func EncodeAdded(session string, t *Turn) ([]byte, error) {
-	all := t.inputs(session)
+	all := t.inputs(session, t.note().Settings)
 	return list(all, Page{Limit: len(all), Ascending: true})
 }
 
 // EncodeItem returns an item of a conversation.
 func EncodeItem(session string, turns []Turn, item string) ([]byte, error) {
 	for i := range turns {
-		for _, it := range append(turns[i].inputs(session), turns[i].outputs(session)...) {
+		for _, it := range turns[i].items(session) {
 			if it.id == item {
-				return marshal(it.body), nil
+				return wire.Marshal(it.body), nil
 			}
 		}
 	}
@@ -145,5 +154,5 @@ func list(all []kept, p Page) ([]byte, error) {
 		body.Last = &it.id
 		body.Data = append(body.Data, it.body)
 	}
-	return marshal(body), nil
+	return wire.Marshal(body), nil
 }

@@ -66,7 +66,7 @@ func (d *decoder) call(o object) *Call {
 	c := &Call{Request: req}
 	set := &c.settings
 	req.Model = o.Take("model").Str()
-	req.Session = d.session(o.Take("session_id"))
+	req.Session = wire.Session(o.Take("session_id"))
 	c.Stream = o.Take("stream").IsTrue()
 	c.Store = o.Take("store").Boolean()
 	d.places(o, c)
@@ -114,20 +114,12 @@ func (d *decoder) refuse(o object) {
 	}
 }
 
-func (d *decoder) session(v value) string {
-	id := v.Str()
-	if !wire.SaneSession(id) {
-		v.Bad("must be at most %d of the letters, digits and -_.:@ and have no other character.", wire.MaxSession)
-	}
-	return id
-}
-
 // places reads what the request goes on from.
 func (d *decoder) places(o object, c *Call) {
 	v := o.Take("previous_response_id")
 	if c.Previous = v.Str(); c.Previous != "" {
 		if _, ok := ParseID(c.Previous); !ok {
-			d.Fail(NoPrevious())
+			d.Fail(noPrevious())
 		}
 	}
 	where := o.Take("conversation")
@@ -156,9 +148,7 @@ const (
 
 func (d *decoder) extra(o object, c *Call) {
 	extra := make(map[string]json.RawMessage)
-	for key, to := range map[string]**string{
-		"user": &c.settings.User, "safety_identifier": &c.settings.SafetyIdentifier, "prompt_cache_key": &c.settings.PromptCacheKey,
-	} {
+	for key, to := range c.settings.passedOn() {
 		if v := o.Take(key); !v.Absent() {
 			*to, extra[key] = new(v.Str()), v.JSON()
 		}
@@ -202,10 +192,7 @@ func (d *decoder) metadata(v value) map[string]string {
 func (d *decoder) sampling(o object, set *settings) chat.Sampling {
 	var s chat.Sampling
 	s.Temperature = o.Take("temperature").Number(0, 2)
-	topP := o.Take("top_p")
-	if s.TopP = topP.Number(0, 1); s.TopP != nil && *s.TopP == 0 {
-		topP.Bad("must be above 0 and at most 1, but is 0; for the likeliest token each time set 'temperature' to 0.")
-	}
+	s.TopP = wire.TopP(o.Take("top_p"))
 	s.FrequencyPenalty = o.Take("frequency_penalty").Number(-2, 2)
 	s.PresencePenalty = o.Take("presence_penalty").Number(-2, 2)
 	set.Temperature, set.TopP = or(s.Temperature, 1), or(s.TopP, 1)
@@ -246,9 +233,7 @@ func (d *decoder) tools(v value) (tools []chat.Tool, told []toolBody) {
 		name := o.Need("name")
 		d.filled(name)
 		t := chat.Tool{Name: name.Str(), Description: o.Take("description").Str(), Strict: o.Take("strict").IsTrue()}
-		if schema := o.Take("parameters"); !schema.Absent() && schema.Want("an object", schema.Is("{")) {
-			t.Parameters = schema.Text()
-		}
+		t.Parameters = o.Take("parameters").ObjectText()
 		tools, told = append(tools, t), append(told, toolOf(t))
 	}
 	return tools, told
@@ -286,9 +271,9 @@ func (d *decoder) toolChoice(v value, req *chat.Request, set *settings) {
 	o := v.Object()
 	switch typ := o.Need("type"); typ.Str() {
 	case "function":
-		name := d.offered(o.Need("name"), req)
-		req.ToolChoice = marshal(map[string]any{"type": "function", "function": map[string]string{"name": name}})
-		set.ToolChoice = marshal(nameBody{"function", name})
+		name := wire.Offered(o.Need("name"), req.Tools)
+		req.ToolChoice = wire.Marshal(map[string]any{"type": "function", "function": map[string]string{"name": name}})
+		set.ToolChoice = wire.Marshal(nameBody{"function", name})
 	case "allowed_tools":
 		mode := o.Need("mode")
 		var allowed []nameBody
@@ -297,13 +282,13 @@ func (d *decoder) toolChoice(v value, req *chat.Request, set *settings) {
 			if typ := t.Need("type"); typ.Str() != "function" {
 				d.Fail(chat.Unsupported(typ.Path(), "%s may be \"function\" alone.", typ.Name()))
 			}
-			allowed = append(allowed, nameBody{"function", d.offered(t.Need("name"), req)})
+			allowed = append(allowed, nameBody{"function", wire.Offered(t.Need("name"), req.Tools)})
 		}
 		req.Tools = slices.DeleteFunc(slices.Clone(req.Tools), func(t chat.Tool) bool {
 			return !slices.Contains(allowed, nameBody{"function", t.Name})
 		})
 		d.mode(mode, req)
-		set.ToolChoice = marshal(struct {
+		set.ToolChoice = wire.Marshal(struct {
 			Type  string     `json:"type"`
 			Mode  string     `json:"mode"`
 			Tools []nameBody `json:"tools"`
@@ -323,15 +308,6 @@ func (d *decoder) mode(v value, req *chat.Request) {
 	default:
 		v.Bad("must be \"none\", \"auto\" or \"required\", or name a function.")
 	}
-}
-
-// offered reads the name of one of the tools.
-func (d *decoder) offered(v value, req *chat.Request) string {
-	name := v.Str()
-	if !slices.ContainsFunc(req.Tools, func(t chat.Tool) bool { return t.Name == name }) {
-		v.Bad("is not the name of one of the %d 'tools'.", len(req.Tools))
-	}
-	return name
 }
 
 type nameBody struct {
@@ -356,10 +332,7 @@ func (d *decoder) text(o object, req *chat.Request, set *settings) {
 	case "json_object":
 		req.Format = &chat.Format{Type: "json_object"}
 	case "json_schema":
-		req.Format = &chat.Format{Type: "json_schema", Name: fields.Need("name").Str(), Strict: fields.Take("strict").IsTrue()}
-		if schema := fields.Need("schema"); !schema.Absent() && schema.Want("an object", schema.Is("{")) {
-			req.Format.Schema = schema.Text()
-		}
+		req.Format = &chat.Format{Type: "json_schema", Name: fields.Need("name").Str(), Strict: fields.Take("strict").IsTrue(), Schema: fields.Need("schema").ObjectText()}
 	default:
 		typ.Bad("must be \"text\", \"json_object\" or \"json_schema\".")
 	}
@@ -405,17 +378,26 @@ func (d *decoder) logProbs(o object, req *chat.Request, set *settings) {
 	}
 }
 
+// goesOn returns the field that says what the request goes on from; empty: it
+// begins.
+func (c *Call) goesOn() string {
+	switch {
+	case c.Conversation != "":
+		return "conversation"
+	case c.Previous != "":
+		return "previous_response_id"
+	}
+	return ""
+}
+
 // Place puts the request in its place in a session, where there are any: it goes
 // on from what the client said, and is kept unless the client does not want
 // that. It returns the id of the response.
 func (c *Call) Place(kept bool) (ID, error) {
 	wanted := c.Store == nil || *c.Store
 	switch {
-	case !kept && (c.Previous != "" || c.Conversation != ""):
-		param := "previous_response_id"
-		if c.Conversation != "" {
-			param = "conversation"
-		}
+	case !kept && c.goesOn() != "":
+		param := c.goesOn()
 		return ID{}, chat.Unsupported(param, "'%s' is not supported here, for this route keeps no responses: send the whole conversation in 'input'.", param)
 	case !kept && c.Store != nil && wanted:
 		return ID{}, chat.Unsupported("store", "'store' is true, but this route keeps no responses: leave it out, or have the operator turn sessions on.")
@@ -423,7 +405,7 @@ func (c *Call) Place(kept bool) (ID, error) {
 	if !kept {
 		return NewID(""), nil
 	}
-	if !wanted && c.Previous == "" && c.Conversation == "" {
+	if !wanted && c.goesOn() == "" {
 		c.Request.Turn = &chat.Turn{Forget: true}
 		return NewID(""), nil
 	}
@@ -455,7 +437,7 @@ func setAside(req *chat.Request, metadata map[string]string) {
 	if req.Extra == nil {
 		req.Extra = make(map[string]json.RawMessage)
 	}
-	req.Extra[metadataKey] = marshal(metadata)
+	req.Extra[metadataKey] = wire.Marshal(metadata)
 }
 
 // asideOf returns the metadata that a request has set aside.

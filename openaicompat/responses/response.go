@@ -1,10 +1,10 @@
 package responses
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"bendi/chat"
+	"bendi/openaicompat/wire"
 )
 
 // settings are what a response says of the request it answers, in the order in
@@ -28,6 +28,11 @@ type settings struct {
 	User             *string           `json:"user"`
 	SafetyIdentifier *string           `json:"safety_identifier"`
 	PromptCacheKey   *string           `json:"prompt_cache_key"`
+}
+
+// passedOn are those that backends are told as well, by their names there.
+func (s *settings) passedOn() map[string]**string {
+	return map[string]**string{"user": &s.User, "safety_identifier": &s.SafetyIdentifier, "prompt_cache_key": &s.PromptCacheKey}
 }
 
 type effortBody struct {
@@ -113,13 +118,13 @@ func (c *Call) note(req *chat.Request) []byte {
 	}
 	s.Text = textOf(req.Format)
 	s.Metadata = asideOf(req)
-	for key, to := range map[string]**string{"user": &s.User, "safety_identifier": &s.SafetyIdentifier, "prompt_cache_key": &s.PromptCacheKey} {
+	for key, to := range s.passedOn() {
 		if raw := req.Extra[key]; raw != nil {
 			*to = nil
 			json.Unmarshal(raw, to)
 		}
 	}
-	return marshal(noteBody{Created: c.created, Previous: c.Previous, Conversation: c.Conversation, Settings: &s})
+	return wire.Marshal(noteBody{Created: c.created, Previous: c.Previous, Conversation: c.Conversation, Settings: &s})
 }
 
 // A noteBody is what is kept with a turn.
@@ -192,15 +197,4 @@ func statusOf(f chat.Finish) (status string, why *reasonBody) {
 		return incomplete, &reasonBody{"content_filter"}
 	}
 	return completed, nil
-}
-
-// marshal is json.Marshal that leaves <, > and & alone, of what always can.
-func marshal(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic(err) // a fault of ours
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -1,8 +1,8 @@
 package responses
 
 import (
+	"bytes"
 	"encoding/json"
-	"strings"
 
 	"bendi/chat"
 	"bendi/openaicompat/wire"
@@ -15,7 +15,7 @@ type Stream struct {
 	answer
 	begun    bool
 	sequence int
-	out      strings.Builder
+	out      bytes.Buffer
 }
 
 // NewStream returns what tells the answer to a call.
@@ -52,11 +52,11 @@ func (s *Stream) event(ev event) {
 func (s *Stream) frame(name string, ev any) {
 	s.sequence++
 	s.out.WriteString("event: " + name + "\ndata: ")
-	s.out.Write(marshal(ev))
+	s.out.Write(wire.Marshal(ev))
 	s.out.WriteString("\n\n")
 }
 
-// Frames returns the frames that tell ev.
+// Frames returns the frames that tell ev. They are good until the next call.
 func (s *Stream) Frames(ev chat.Event) ([]byte, error) {
 	s.out.Reset()
 	if m := ev.Memory; m != nil && m.Stateless {
@@ -69,7 +69,7 @@ func (s *Stream) Frames(ev chat.Event) ([]byte, error) {
 		s.event(event{Type: "response." + b.Status, Response: b})
 		s.out.WriteString(wire.Done) // in the same write: there are clients that leave before it
 	}
-	return []byte(s.out.String()), nil
+	return s.out.Bytes(), nil
 }
 
 func (s *Stream) begin() {
@@ -107,5 +107,5 @@ func (s *Stream) Failure(err error, request string) []byte {
 		b.Error.Code = *e.Code
 	}
 	s.event(event{Type: "response.failed", Response: b})
-	return []byte(s.out.String())
+	return s.out.Bytes()
 }

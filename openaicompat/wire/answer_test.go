@@ -94,7 +94,7 @@ func single(ev chat.Event) []chat.Event {
 	return events
 }
 
-// What DecodeChunk reads from a Stream's frames are the events written, taken
+// What Chunks reads from a Stream's frames are the events written, taken
 // apart; and no text, whatever is in it, makes a frame of its own.
 func checkEvents(t *testing.T, events []chat.Event) {
 	t.Helper()
@@ -110,7 +110,7 @@ func checkEvents(t *testing.T, events []chat.Event) {
 			if data = strings.TrimSuffix(data, "\n\n"); !ok || strings.ContainsAny(data, "\r\n") {
 				t.Fatalf("%+v made the frame %q", ev, frame)
 			}
-			decoded, err := DecodeChunk([]byte(data))
+			decoded, err := new(Chunks).Append(nil, []byte(data))
 			if err != nil {
 				t.Fatalf("%s: %v", data, err)
 			}
@@ -154,7 +154,7 @@ func FuzzEvents(f *testing.F) {
 }
 
 // What other servers send.
-func TestDecodeChunk(t *testing.T) {
+func TestChunk(t *testing.T) {
 	tests := []struct {
 		name, data string
 		want       []chat.Event
@@ -183,7 +183,7 @@ func TestDecodeChunk(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := DecodeChunk([]byte(tt.data))
+			got, err := new(Chunks).Append(nil, []byte(tt.data))
 			if e, _ := err.(*chat.Error); (e == nil) != (tt.kind == 0) || e != nil && e.Kind != tt.kind {
 				t.Fatalf("error %v, want kind %v", err, tt.kind)
 			}
@@ -194,13 +194,13 @@ func TestDecodeChunk(t *testing.T) {
 	}
 }
 
-// No data makes DecodeChunk panic, and its errors are *chat.Error.
-func FuzzDecodeChunk(f *testing.F) {
+// No data makes Chunks panic, and its errors are *chat.Error.
+func FuzzChunk(f *testing.F) {
 	f.Add([]byte(`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{}}]},"finish_reason":"stop"}],"usage":{}}`))
 	f.Add([]byte(`{"error":{"message":1,"code":{}}}`))
 	f.Add([]byte(`{"error":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := DecodeChunk(data); err != nil {
+		if _, err := new(Chunks).Append(nil, data); err != nil {
 			if e, ok := err.(*chat.Error); !ok || e.Msg == "" {
 				t.Errorf("%q: %v", data, err)
 			}

@@ -6,18 +6,6 @@ import (
 	"bendi/chat"
 )
 
-// DecodeChunk reads the data of one event of a stream, other than "[DONE]".
-// A chunk may tell several events, or none: an empty delta, or one that only
-// names the role, is no news.
-//
-// The error is a *chat.Error: what the server reported within the stream, or
-// that this is no chunk. The usage comes as an event of its own. Some servers
-// send it with each chunk or before the end; a Model has to hold it back.
-//
-// Of a delta's index that is missing, the position in the chunk takes the
-// place.
-func DecodeChunk(data []byte) ([]chat.Event, error) { return new(Chunks).Append(nil, data) }
-
 // DecodeCompletion reads the body of an answer that was asked for as a whole,
 // as one chunk that has all of it.
 func DecodeCompletion(data []byte) ([]chat.Event, error) {
@@ -29,12 +17,10 @@ func DecodeCompletion(data []byte) ([]chat.Event, error) {
 
 // An answerChoice is a choice of a chunk or of a whole answer.
 type answerChoice struct {
-	Index    int             `json:"index"`
+	choiceEnd
 	Delta    json.RawMessage `json:"delta"`
 	Message  json.RawMessage `json:"message"`
 	LogProbs *logprobsBody   `json:"logprobs"`
-	Finish   string          `json:"finish_reason"`
-	Stopped  any             `json:"stop_reason"` // a stop string; of vLLM also the number of a token
 }
 
 // An answerPiece is what a choice says.
@@ -49,28 +35,20 @@ type answerPiece struct {
 // decodeAnswer reads a chunk or a whole answer, in which what a choice says
 // stands in piece.
 func decodeAnswer(events []chat.Event, data []byte, piece func(*answerChoice) json.RawMessage) ([]chat.Event, error) {
-	var chunk struct {
-		Choices []answerChoice  `json:"choices"`
-		Usage   *usageBody      `json:"usage"`
-		Error   json.RawMessage `json:"error"`
+	choices, usage, err := readChunk[answerChoice](data, "an answer")
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(data, &chunk); err != nil {
-		return nil, noChunk(err)
-	}
-	if len(chunk.Error) > 0 && string(chunk.Error) != "null" {
-		return nil, DecodeError(0, data)
-	}
-
-	for i := range chunk.Choices {
-		c := &chunk.Choices[i]
+	for i := range choices {
+		c := &choices[i]
 		var said answerPiece
 		if raw := piece(c); raw != nil {
 			if err := json.Unmarshal(raw, &said); err != nil {
-				return nil, noChunk(err)
+				return nil, noChunk("an answer", err)
 			}
 		}
-		if c.Index < 0 || c.Index >= MaxChoices {
-			return nil, chat.Errorf(chat.BadBackend, "The backend sent a piece of choice %d, which nobody can have asked for.", c.Index)
+		if err := c.check(); err != nil {
+			return nil, err
 		}
 		ev := chat.Event{Choice: c.Index, Text: said.Content, Reasoning: said.Reasoning, Refusal: said.Refusal}
 		if ev.Reasoning == "" {
@@ -91,23 +69,59 @@ func decodeAnswer(events []chat.Event, data []byte, piece func(*answerChoice) js
 				Index: *t.Index, ID: t.ID, Name: t.Function.Name, Arguments: t.Function.Arguments,
 			}})
 		}
-		finish, err := finishOf(c.Finish)
-		if err != nil {
+		if events, err = c.appendTo(events); err != nil {
 			return nil, err
 		}
-		if finish != "" {
-			stopped, _ := c.Stopped.(string)
-			events = append(events, chat.Event{Choice: c.Index, Finish: finish, Stopped: stopped})
-		}
 	}
-	if u := chunk.Usage; u != nil && !u.unknown {
-		events = append(events, chat.Event{Usage: u.usage()})
-	}
-	return events, nil
+	return usage.appendTo(events), nil
 }
 
-func noChunk(err error) error {
-	return &chat.Error{Kind: chat.BadBackend, Msg: "The backend sent an event that is not a chunk of an answer.", Err: err}
+// readChunk reads a chunk or a whole answer of what it is said to be of, with
+// choices of the type C; or the error that the backend tells in its place.
+func readChunk[C any](data []byte, of string) ([]C, *usageBody, error) {
+	var chunk struct {
+		Choices []C             `json:"choices"`
+		Usage   *usageBody      `json:"usage"`
+		Error   json.RawMessage `json:"error"`
+	}
+	if err := json.Unmarshal(data, &chunk); err != nil {
+		return nil, nil, noChunk(of, err)
+	}
+	if len(chunk.Error) > 0 && string(chunk.Error) != "null" {
+		return nil, nil, DecodeError(0, data)
+	}
+	return chunk.Choices, chunk.Usage, nil
+}
+
+func noChunk(of string, err error) error {
+	return &chat.Error{Kind: chat.BadBackend, Msg: "The backend sent an event that is not a chunk of " + of + ".", Err: err}
+}
+
+// A choiceEnd is which choice something is about, and why that ended.
+type choiceEnd struct {
+	Index   int    `json:"index"`
+	Finish  string `json:"finish_reason"`
+	Stopped any    `json:"stop_reason"` // a stop string; of vLLM also the number of a token
+}
+
+func (c *choiceEnd) check() error {
+	if c.Index < 0 || c.Index >= MaxChoices {
+		return chat.Errorf(chat.BadBackend, "The backend sent a piece of choice %d, which nobody can have asked for.", c.Index)
+	}
+	return nil
+}
+
+// appendTo appends the end of the choice, if it has come.
+func (c *choiceEnd) appendTo(events []chat.Event) ([]chat.Event, error) {
+	finish, err := finishOf(c.Finish)
+	if err != nil {
+		return nil, err
+	}
+	if finish != "" {
+		stopped, _ := c.Stopped.(string)
+		events = append(events, chat.Event{Choice: c.Index, Finish: finish, Stopped: stopped})
+	}
+	return events, nil
 }
 
 // maxCalls bounds the index of a tool call, by which its pieces are kept.

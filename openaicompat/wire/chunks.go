@@ -7,9 +7,8 @@ import (
 	"bendi/chat"
 )
 
-// Chunks reads the chunks of one stream, as [DecodeChunk] does. Most differ from
-// the one before in their text alone: only that is read then. The zero value is
-// ready.
+// Chunks reads the chunks of one stream. Most differ from the one before in their
+// text alone: only that is read then. The zero value is ready.
 type Chunks struct {
 	before, after []byte // what stood around the text of the last chunk that was read as a whole
 	known         bool
@@ -17,7 +16,16 @@ type Chunks struct {
 	kind          uint // which of its texts it was: keyContent, keyReasoning or keyRefusal
 }
 
-// Append appends the events of the next chunk to events.
+// Append appends what the next chunk tells to events. A chunk is the data of one
+// event of a stream, other than "[DONE]". It may tell several events, or none: an
+// empty delta, or one that only names the role, is no news.
+//
+// The error is a *chat.Error: what the server reported within the stream, or
+// that this is no chunk. The usage comes as an event of its own. Some servers
+// send it with each chunk or before the end; a Model has to hold it back.
+//
+// Of a delta's index that is missing, the position in the chunk takes the
+// place.
 func (c *Chunks) Append(events []chat.Event, data []byte) ([]chat.Event, error) {
 	if c.known {
 		if events, ok := c.again(events, data); ok {

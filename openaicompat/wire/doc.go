@@ -7,7 +7,7 @@
 // moderations.
 //
 // The server half is [DecodeRequest], [Stream], [Completion] and
-// [EncodeError]; the client half is [EncodeRequest], [DecodeChunk] and
+// [EncodeError]; the client half is [EncodeRequest], [Chunks] and
 // [DecodeError]. Either half reads what the other writes, and what the usual
 // SDKs and servers write as well.
 //

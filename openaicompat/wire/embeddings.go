@@ -33,9 +33,9 @@ type EmbedCall struct {
 // DecodeEmbed reads the body of an embeddings request. Its errors are
 // *chat.Error of kind Invalid.
 func DecodeEmbed(body []byte) (*EmbedCall, error) {
-	call := &EmbedCall{Request: &chat.EmbedRequest{}}
-	req := call.Request
-	err := decode(body, EmbedExample, func(d *decoder, o object) {
+	return decode(body, EmbedExample, func(d *decoder, o object) *EmbedCall {
+		req := &chat.EmbedRequest{}
+		call := &EmbedCall{Request: req}
 		req.Model = o.Take("model").Str()
 		req.Inputs = d.inputs(o.Take("input"))
 		if n := o.Take("dimensions").Integer(1, math.MaxInt32); n != nil {
@@ -49,11 +49,8 @@ func DecodeEmbed(body []byte) (*EmbedCall, error) {
 			format.Bad("must be \"float\" or \"base64\".")
 		}
 		req.Extra = o.Extra()
+		return call
 	})
-	if err != nil {
-		return nil, err
-	}
-	return call, nil
 }
 
 // inputs reads a text, an array of texts, an array of tokens, or an array of

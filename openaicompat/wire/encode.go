@@ -18,6 +18,15 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// Marshal is json.Marshal that leaves <, > and & alone, of what always can.
+func Marshal(v any) []byte {
+	text, err := marshal(v)
+	if err != nil {
+		panic(err) // a fault of ours
+	}
+	return text
+}
+
 // EncodeRequest writes the body that asks a server of this protocol for the
 // answer to req: as a stream that ends with the usage, unless it may come as a
 // whole. What DecodeRequest makes of it is req again, but for the ID, which
@@ -45,10 +54,12 @@ func roomFor(req *chat.Request) int {
 func encodeRequest(req *chat.Request) ([]byte, error) {
 	body := requestBody{
 		Model:             req.Model,
-		Messages:          make([]messageBody, len(req.Messages)),
+		Messages:          messagesOf(req.Messages),
 		generation:        generationOf(req),
+		Tools:             toolsOf(req.Tools),
 		ToolChoice:        req.ToolChoice,
 		ParallelToolCalls: req.ParallelToolCalls,
+		form:              formOf(req.Format),
 		LogProbs:          req.LogProbs,
 		TopLogProbs:       req.TopLogProbs,
 		ReasoningEffort:   req.ReasoningEffort,
@@ -62,12 +73,15 @@ func encodeRequest(req *chat.Request) ([]byte, error) {
 	if req.Continue {
 		body.Generate = new(false) // vLLM refuses to do both
 	}
-	for i, m := range req.Messages {
-		body.Messages[i] = message(m)
-	}
-	body.Tools = toolsOf(req.Tools)
-	body.form = formOf(req.Format)
 	return withExtra(body, req.Extra)
+}
+
+func messagesOf(list []chat.Message) []messageBody {
+	out := make([]messageBody, len(list))
+	for i, m := range list {
+		out[i] = message(m)
+	}
+	return out
 }
 
 func toolsOf(tools []chat.Tool) []toolBody {

@@ -152,11 +152,11 @@ func TestMarkWithUsage(t *testing.T) {
 
 // A remote backend may end a choice with its own filter.
 func TestContentFilterOfABackend(t *testing.T) {
-	evs, err := DecodeChunk([]byte(`{"choices":[{"index":0,"delta":{},"finish_reason":"content_filter","content_filter_results":{"hate":{"filtered":true,"severity":"high"}}}]}`))
+	evs, err := new(Chunks).Append(nil, []byte(`{"choices":[{"index":0,"delta":{},"finish_reason":"content_filter","content_filter_results":{"hate":{"filtered":true,"severity":"high"}}}]}`))
 	if err != nil || len(evs) != 1 || evs[0].Finish != chat.ContentFilter {
 		t.Errorf("read %+v, %v", evs, err)
 	}
-	evs, err = DecodeChunk([]byte(`{"choices":[],"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}`))
+	evs, err = new(Chunks).Append(nil, []byte(`{"choices":[],"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}`))
 	if err != nil || len(evs) != 0 {
 		t.Errorf("read %+v, %v", evs, err)
 	}

@@ -32,7 +32,7 @@ func (d *decoder) message(o object) chat.Message {
 		}
 	}
 	m.Name = o.Take("name").Str()
-	m.Content = d.content(o.Take("content"))
+	m.Content = Content(o.Take("content"), d.part)
 	if s := o.Take("refusal").Str(); s != "" {
 		m.Content = append(m.Content, chat.Part{Kind: chat.RefusalPart, Text: s})
 	}
@@ -74,23 +74,6 @@ func brief(s string) string {
 		return "a string of " + strconv.Itoa(len(s)) + " bytes"
 	}
 	return strconv.Quote(s)
-}
-
-// content reads a message's content: a string, or an array of parts.
-func (d *decoder) content(v value) []chat.Part {
-	switch {
-	case v.Absent():
-		return nil
-	case v.Is(`"`):
-		return []chat.Part{{Kind: chat.TextPart, Text: v.Str()}}
-	case !v.Want("a string or an array of parts", v.Is("[")):
-		return nil
-	}
-	var parts []chat.Part
-	for e := range v.Array() {
-		parts = append(parts, d.part(e))
-	}
-	return parts
 }
 
 func (d *decoder) part(v value) chat.Part {

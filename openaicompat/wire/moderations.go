@@ -19,15 +19,10 @@ const ModerationExample = `{"input":"你好"}`
 // nothing here can look at an image. The model that is asked for is not looked
 // at. Its errors are *chat.Error of kind Invalid.
 func DecodeModeration(body []byte) ([]string, error) {
-	var texts []string
-	err := decode(body, ModerationExample, func(d *decoder, o object) {
+	return decode(body, ModerationExample, func(d *decoder, o object) []string {
 		o.Take("model").Str()
-		texts = d.moderated(o.Take("input"))
+		return d.moderated(o.Take("input"))
 	})
-	if err != nil {
-		return nil, err
-	}
-	return texts, nil
 }
 
 func (d *decoder) moderated(v value) []string {

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"bendi/chat"
-	"bendi/openaicompat/body"
 )
 
 // PromptExample is the body of a request to go on with a text.
@@ -20,13 +19,13 @@ type PromptCall struct {
 	Echo         bool // each choice begins with its prompt
 }
 
-// MaxTokensOfPrompt is how many tokens go on with a prompt where nothing is said.
-const MaxTokensOfPrompt = 16
+// maxTokensOfPrompt is how many tokens go on with a prompt where nothing is said.
+const maxTokensOfPrompt = 16
 
 // DecodePrompts reads the body of a completions request. Its errors are
 // *chat.Error of kind Invalid.
 func DecodePrompts(text []byte) (*PromptCall, error) {
-	return body.Decode(text, PromptExample, func(d *body.Decoder, o object) *PromptCall { return (&decoder{d}).promptCall(o) })
+	return decode(text, PromptExample, (*decoder).promptCall)
 }
 
 func (d *decoder) promptCall(o object) *PromptCall {
@@ -37,10 +36,10 @@ func (d *decoder) promptCall(o object) *PromptCall {
 	}
 	req := chat.Request{N: 1}
 	req.Model = o.Take("model").Str()
-	req.Session = d.session(o.Take("session_id"))
+	req.Session = Session(o.Take("session_id"))
 	prompts := d.prompts(o.Take("prompt"))
 	suffix := o.Take("suffix").Str()
-	req.MaxTokens = MaxTokensOfPrompt
+	req.MaxTokens = maxTokensOfPrompt
 	if n := o.Take("max_tokens").Integer(1, math.MaxInt32); n != nil {
 		req.MaxTokens = int(*n)
 	}

@@ -38,7 +38,7 @@ func TestPromptsThatAreTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := chat.Request{
-		Model: "m", N: 2, MaxTokens: MaxTokensOfPrompt, Stop: []string{"x"}, LogProbs: true, Sampling: chat.Sampling{Seed: new(int64(7))},
+		Model: "m", N: 2, MaxTokens: maxTokensOfPrompt, Stop: []string{"x"}, LogProbs: true, Sampling: chat.Sampling{Seed: new(int64(7))},
 		Format: &chat.Format{Type: "grammar", Grammar: `root ::= "a"`}, Extra: map[string]json.RawMessage{"user": json.RawMessage(`"u"`)},
 	}
 	if !call.Stream || !call.IncludeUsage || call.Echo || len(call.Requests) != 2 {
@@ -84,7 +84,7 @@ func FuzzDecodePrompts(f *testing.F) {
 }
 
 // A streamed text adds up to the whole one, however it is cut up, and
-// DecodeTextChunk reads the events that were written.
+// AppendTextChunk reads the events that were written.
 func FuzzTextStream(f *testing.F) {
 	for seed := range uint64(10) {
 		f.Add(seed, "你好\n\ndata: x", "echo")
@@ -104,7 +104,7 @@ func FuzzTextStream(f *testing.F) {
 				if frame == "" {
 					continue
 				}
-				events, err := DecodeTextChunk([]byte(data))
+				events, err := AppendTextChunk(nil, []byte(data))
 				if !ok || err != nil {
 					t.Fatalf("%q: %v", frame, err)
 				}

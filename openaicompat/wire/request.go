@@ -3,12 +3,9 @@ package wire
 import (
 	"encoding/json"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 
 	"bendi/chat"
-	"bendi/openaicompat/body"
 )
 
 // MaxChoices is the most choices that one request may ask for, and MaxStops
@@ -30,15 +27,13 @@ type Call struct {
 //
 // A field that nobody knows is kept in Extra and never a fault. A field that
 // is known to change the answer in a way that a Request cannot carry is one.
-func DecodeRequest(text []byte) (*Call, error) {
-	return body.Decode(text, ChatExample, func(d *body.Decoder, o object) *Call { return (&decoder{d}).call(o) })
-}
+func DecodeRequest(text []byte) (*Call, error) { return decode(text, ChatExample, (*decoder).call) }
 
 func (d *decoder) call(o object) *Call {
 	d.refuse(o)
 	req := &chat.Request{N: 1}
 	req.Model = o.Take("model").Str()
-	req.Session = d.session(o.Take("session_id"))
+	req.Session = Session(o.Take("session_id"))
 	req.Messages = d.messages(o.Take("messages"))
 	req.MaxTokens = d.maxTokens(o.Take("max_tokens"), o.Take("max_completion_tokens"))
 	req.Stop = d.stop(o.Take("stop"))
@@ -86,26 +81,6 @@ func (d *decoder) budget(v value) *int {
 	return nil
 }
 
-// MaxSession is the most bytes that the name of a session may have.
-const MaxSession = 128
-
-// session reads the name of a session. It is a client's own, and goes into
-// headers, paths and keys of stores.
-func (d *decoder) session(v value) string {
-	id := v.Str()
-	if !SaneSession(id) {
-		v.Bad("must be at most %d of the letters, digits and -_.:@ and have no other character.", MaxSession)
-		return ""
-	}
-	return id
-}
-
-// SaneSession reports whether id may name a session; none is no session.
-func SaneSession(id string) bool {
-	const sane = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@"
-	return len(id) <= MaxSession && strings.Trim(id, sane) == ""
-}
-
 // refuse fails on the fields that change the answer and that a Request cannot
 // carry.
 func (d *decoder) refuse(o object) {
@@ -138,7 +113,7 @@ func (d *decoder) goOn(o object, messages []chat.Message) bool {
 	if prompt := o.Take("add_generation_prompt"); prompt.IsTrue() {
 		prompt.Bad("must be false where 'continue_final_message' is true.")
 	}
-	if n := len(messages); n == 0 || messages[n-1].Role != chat.Assistant || messages[n-1].Text() == "" || len(messages[n-1].ToolCalls) > 0 {
+	if !Unfinished(messages) {
 		v.Bad("needs the last of the 'messages' to be the assistant's, to have text and to call no tool.")
 	}
 	return true
@@ -162,39 +137,18 @@ func (d *decoder) stop(v value) []string {
 		return nil
 	}
 	if v.Is(`"`) {
-		return []string{d.stopString(v)}
+		return []string{stopString(v)}
 	}
 	if !v.Want("a string or an array of strings", v.Is("[")) {
 		return nil
 	}
-	var stops []string
-	n := 0
-	for e := range v.Array() {
-		if n++; n <= MaxStops {
-			stops = append(stops, d.stopString(e))
-		}
-	}
-	if n > MaxStops {
-		v.Bad("holds %d strings; at most %d are allowed.", n, MaxStops)
-	}
-	return stops
-}
-
-func (d *decoder) stopString(v value) string {
-	s := v.Str()
-	if s == "" {
-		v.Bad("must not be empty: an empty string would end every answer at once.")
-	}
-	return s
+	return Stops(v)
 }
 
 func (d *decoder) sampling(o object) chat.Sampling {
 	var s chat.Sampling
 	s.Temperature = o.Take("temperature").Number(0, 2)
-	topP := o.Take("top_p")
-	if s.TopP = topP.Number(0, 1); s.TopP != nil && *s.TopP == 0 {
-		topP.Bad("must be above 0 and at most 1, but is 0; for the likeliest token each time set 'temperature' to 0.")
-	}
+	s.TopP = TopP(o.Take("top_p"))
 	if k := o.Take("top_k").Integer(-1, math.MaxInt32); k != nil {
 		s.TopK = new(int(max(*k, 0))) // vLLM's clients write -1 for off
 	}
@@ -232,10 +186,7 @@ func (d *decoder) tools(v value) []chat.Tool {
 		if t.Name == "" {
 			name.Bad("must not be empty.")
 		}
-		params := fn.Take("parameters")
-		if !params.Absent() && params.Want("an object", params.Is("{")) {
-			t.Parameters = params.Text()
-		}
+		t.Parameters = fn.Take("parameters").ObjectText()
 		t.Strict = fn.Take("strict").IsTrue()
 		tools = append(tools, t)
 	}
@@ -269,11 +220,7 @@ func (d *decoder) toolChoice(v value, tools []chat.Tool) json.RawMessage {
 	o := v.Object()
 	switch typ := o.Need("type"); typ.Str() {
 	case "function":
-		name := o.Need("function").Object().Need("name")
-		s := name.Str()
-		if !slices.ContainsFunc(tools, func(t chat.Tool) bool { return t.Name == s }) {
-			name.Bad("is not the name of one of the %d 'tools'.", len(tools))
-		}
+		Offered(o.Need("function").Object().Need("name"), tools)
 	default:
 		d.Fail(chat.Unsupported(typ.Path(), "%s may be \"function\" alone.", typ.Name()))
 	}
@@ -309,10 +256,7 @@ func (d *decoder) format(o object) *chat.Format {
 	case "json_schema":
 		s := o.Need("json_schema").Object()
 		f.Name = s.Take("name").Str()
-		schema := s.Need("schema")
-		if !schema.Absent() && schema.Want("an object", schema.Is("{")) {
-			f.Schema = schema.Text()
-		}
+		f.Schema = s.Need("schema").ObjectText()
 		f.Strict = s.Take("strict").IsTrue()
 		return f
 	}

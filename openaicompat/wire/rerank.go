@@ -16,9 +16,9 @@ type RerankCall struct {
 // DecodeRerank reads the body of a rerank request, in the shape that Jina and
 // Cohere use. Its errors are *chat.Error of kind Invalid.
 func DecodeRerank(body []byte) (*RerankCall, error) {
-	call := &RerankCall{Request: &chat.RerankRequest{}}
-	req := call.Request
-	err := decode(body, RerankExample, func(d *decoder, o object) {
+	return decode(body, RerankExample, func(d *decoder, o object) *RerankCall {
+		req := &chat.RerankRequest{}
+		call := &RerankCall{Request: req}
 		req.Model = o.Take("model").Str()
 		req.Query = o.Need("query").Filled()
 		req.Documents = d.documents(o.Take("documents"))
@@ -27,11 +27,8 @@ func DecodeRerank(body []byte) (*RerankCall, error) {
 		}
 		call.ReturnDocuments = o.Take("return_documents").IsTrue()
 		req.Extra = o.Extra()
+		return call
 	})
-	if err != nil {
-		return nil, err
-	}
-	return call, nil
 }
 
 // documents reads an array of texts, or of objects with a text.

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"bendi/chat"
+	"bendi/openaicompat/body"
 )
 
 // scanAnswer reads the most common shape of a chunk, or of a whole answer where
@@ -18,7 +19,7 @@ func scanAnswer(events []chat.Event, data []byte, said string) ([]chat.Event, bo
 }
 
 func (a *scannedAnswer) read(events []chat.Event) ([]chat.Event, bool) {
-	if !a.object(inAnswer) || !a.ended() {
+	if !a.fields(a.top) || !a.ended() {
 		return events, false
 	}
 	finish, err := finishOf(a.finish)
@@ -39,9 +40,7 @@ func (a *scannedAnswer) read(events []chat.Event) ([]chat.Event, bool) {
 				return events[:0], false
 			}
 		}
-		if !u.unknown {
-			events = append(events, chat.Event{Usage: u.usage()})
-		}
+		events = u.appendTo(events)
 	}
 	return events, true
 }
@@ -80,31 +79,7 @@ func (a *scannedAnswer) once(key uint) bool {
 	return !was
 }
 
-// Objects that scanAnswer looks into.
-type place int
-
-const (
-	inAnswer place = iota
-	inChoice
-	inPiece
-)
-
-// object reads an object.
-func (a *scannedAnswer) object(in place) bool {
-	return a.fields(func(key []byte) bool { return a.field(in, key) })
-}
-
-// field reads the value of a key, which begins here.
-func (a *scannedAnswer) field(in place, key []byte) bool {
-	switch in {
-	case inAnswer:
-		return a.top(key)
-	case inChoice:
-		return a.choice(key)
-	}
-	return a.piece(key)
-}
-
+// top reads the value of a key of the answer, which begins here.
 func (a *scannedAnswer) top(key []byte) bool {
 	switch string(key) {
 	case "choices":
@@ -131,15 +106,16 @@ func (a *scannedAnswer) choices() bool {
 	if a.take(']') {
 		return true
 	}
-	return a.object(inChoice) && a.take(']')
+	return a.fields(a.choice) && a.take(']')
 }
 
+// choice is top for a choice.
 func (a *scannedAnswer) choice(key []byte) bool {
 	switch string(key) {
 	case "index":
 		return a.once(keyIndex) && a.index()
 	case a.said:
-		return a.once(keySaid) && a.object(inPiece)
+		return a.once(keySaid) && a.fields(a.piece)
 	case "finish_reason":
 		return a.once(keyFinish) && a.orNull(&a.finish)
 	case "logprobs", "stop_reason":
@@ -150,6 +126,7 @@ func (a *scannedAnswer) choice(key []byte) bool {
 	return a.skip(0)
 }
 
+// piece is top for what a choice says.
 func (a *scannedAnswer) piece(key []byte) bool {
 	switch string(key) {
 	case "content":
@@ -323,31 +300,11 @@ func (s *scan) escape() bool {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return true
 	case 'u':
-		_, ok := hex4(s.b[s.i+1:])
+		_, ok := body.Hex4(s.b[s.i+1:])
 		s.i += 4
 		return ok
 	}
 	return false
-}
-
-func hex4(b []byte) (r rune, ok bool) {
-	if len(b) < 4 {
-		return 0, false
-	}
-	for _, c := range b[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
 }
 
 // unescape returns what a string means that str has read.
@@ -371,12 +328,12 @@ func unescape(raw []byte) string {
 		case 't':
 			out = append(out, '\t')
 		case 'u':
-			r, _ := hex4(raw[i+1:])
+			r, _ := body.Hex4(raw[i+1:])
 			i += 4
 			if utf16.IsSurrogate(r) {
 				pair := rune(utf8.RuneError)
 				if i+6 < len(raw) && raw[i+1] == '\\' && raw[i+2] == 'u' {
-					low, _ := hex4(raw[i+3:])
+					low, _ := body.Hex4(raw[i+3:])
 					if pair = utf16.DecodeRune(r, low); pair != utf8.RuneError {
 						i += 6
 					}

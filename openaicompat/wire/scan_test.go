@@ -104,7 +104,7 @@ func TestCommonChunksAreScanned(t *testing.T) {
 	}
 }
 
-func BenchmarkDecodeChunk(b *testing.B) {
+func BenchmarkChunks(b *testing.B) {
 	data := []byte(`{"id":"chatcmpl-b3f1c9","object":"chat.completion.chunk","created":1764000000,"model":"m","system_fingerprint":"fp_44709d","choices":[{"index":0,"delta":{"content":"你好"},"logprobs":null,"finish_reason":null}]}`)
 	var events []chat.Event
 	var chunks Chunks

@@ -105,11 +105,10 @@ func EncodeSession(i SessionInfo, turns []SessionTurn) ([]byte, error) {
 	body := sessionOf(i)
 	body.Turns = make([]turnBody, len(turns))
 	for i, t := range turns {
-		b := turnBody{
+		body.Turns[i] = turnBody{
 			ID: t.ID, Parent: t.Parent, Created: t.Time.Unix(), Model: t.Model, Backend: t.Backend, Arm: t.Arm, Finish: t.Finish,
 			Interrupted: t.Interrupted, Prompt: t.Usage.PromptTokens, Completion: t.Usage.CompletionTokens, Messages: messagesOf(t.Messages),
 		}
-		body.Turns[i] = b
 	}
 	return marshal(body)
 }
@@ -120,12 +119,4 @@ func EncodeExport(messages []chat.Message) ([]byte, error) {
 	return marshal(struct {
 		Messages []messageBody `json:"messages"`
 	}{messagesOf(messages)})
-}
-
-func messagesOf(list []chat.Message) []messageBody {
-	out := make([]messageBody, len(list))
-	for i, m := range list {
-		out[i] = message(m)
-	}
-	return out
 }

@@ -238,15 +238,6 @@ type completionDetails struct {
 	Reasoning int `json:"reasoning_tokens"`
 }
 
-func (u usageBody) usage() *chat.Usage {
-	return &chat.Usage{
-		PromptTokens:     u.Prompt,
-		CachedTokens:     u.PromptDetails.Cached,
-		CompletionTokens: u.Completion,
-		ReasoningTokens:  u.Details.Reasoning,
-	}
-}
-
 func usageOf(u chat.Usage) usageBody {
 	return usageBody{
 		Prompt:        u.PromptTokens,

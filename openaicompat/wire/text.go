@@ -18,8 +18,17 @@ type TextStream struct {
 	IncludeUsage bool
 	Echo         []string // by choice: what its text begins with; nil: nothing
 
-	choices []*textState
+	choices textChoices
 	prompt  []promptResults // what the next chunk tells of the request
+}
+
+type textChoices []*textState
+
+func (cs *textChoices) at(i int) *textState {
+	for len(*cs) <= i {
+		*cs = append(*cs, &textState{})
+	}
+	return (*cs)[i]
 }
 
 // textState is what is known of a choice on its way.
@@ -34,7 +43,7 @@ type textState struct {
 
 // Frames returns the frames that tell ev, which may be none.
 func (s *TextStream) Frames(ev chat.Event) []byte {
-	c := s.choice(ev.Choice)
+	c := s.choices.at(ev.Choice)
 	s.note(c, ev)
 	var out []byte
 	text := ev.Text + ev.Refusal
@@ -54,13 +63,6 @@ func (s *TextStream) Frames(ev chat.Event) []byte {
 		out = s.chunk(out, ev, textChoice{Index: ev.Choice})
 	}
 	return out
-}
-
-func (s *TextStream) choice(i int) *textState {
-	for len(s.choices) <= i {
-		s.choices = append(s.choices, &textState{})
-	}
-	return s.choices[i]
 }
 
 // begin returns what the text of a choice begins with.
@@ -114,15 +116,15 @@ type TextCompletion struct {
 	Head
 	Echo []string // as of a TextStream
 
-	all    TextStream
-	usage  chat.Usage
-	aigc   *chat.AIGC
-	prompt *chat.Filtered
+	choices textChoices
+	usage   chat.Usage
+	aigc    *chat.AIGC
+	prompt  *chat.Filtered
 }
 
 // Add takes the next event.
 func (t *TextCompletion) Add(ev chat.Event) {
-	c := t.all.choice(ev.Choice)
+	c := t.choices.at(ev.Choice)
 	text := ev.Text + ev.Refusal
 	if logs := c.log(text, ev.LogProbs); logs != nil {
 		c.logs.add(logs)
@@ -146,8 +148,8 @@ func (t *TextCompletion) Add(ev chat.Event) {
 
 // Filtered is as that of a [Completion].
 func (t *TextCompletion) Filtered() (request, answer *chat.Filtered) {
-	for i := range t.all.choices {
-		answer = stronger(answer, t.all.choices[i].found)
+	for _, c := range t.choices {
+		answer = stronger(answer, c.found)
 	}
 	return t.prompt, answer
 }
@@ -160,10 +162,9 @@ func (t *TextCompletion) Encode() ([]byte, error) {
 	}
 	b := textBody{
 		ID: t.ID, Object: textObject, Created: t.Created, Model: t.Model,
-		Choices: make([]textChoice, len(t.all.choices)), Prompt: promptResultsOf(t.prompt), AIGC: t.aigc, Usage: usage,
+		Choices: make([]textChoice, len(t.choices)), Prompt: promptResultsOf(t.prompt), AIGC: t.aigc, Usage: usage,
 	}
-	for i := range b.Choices {
-		c := t.all.choices[i]
+	for i, c := range t.choices {
 		text := c.text.String()
 		if i < len(t.Echo) {
 			text = t.Echo[i] + text
@@ -257,46 +258,28 @@ func (l *textLogs) tokens() []chat.TokenLogProbs {
 	return out
 }
 
-// DecodeTextChunk is [DecodeChunk] for what goes on with a prompt.
-func DecodeTextChunk(data []byte) ([]chat.Event, error) { return AppendTextChunk(nil, data) }
-
-// AppendTextChunk is DecodeTextChunk that appends to events.
+// AppendTextChunk is [Chunks.Append] for what goes on with a prompt.
 func AppendTextChunk(events []chat.Event, data []byte) ([]chat.Event, error) {
-	var chunk struct {
-		Choices []struct {
-			Index    int       `json:"index"`
-			Text     string    `json:"text"`
-			LogProbs *textLogs `json:"logprobs"`
-			Finish   string    `json:"finish_reason"`
-			Stopped  any       `json:"stop_reason"`
-		} `json:"choices"`
-		Usage *usageBody      `json:"usage"`
-		Error json.RawMessage `json:"error"`
+	type textPiece struct {
+		choiceEnd
+		Text     string    `json:"text"`
+		LogProbs *textLogs `json:"logprobs"`
 	}
-	if err := json.Unmarshal(data, &chunk); err != nil {
-		return nil, &chat.Error{Kind: chat.BadBackend, Msg: "The backend sent an event that is not a chunk of a text.", Err: err}
+	choices, usage, err := readChunk[textPiece](data, "a text")
+	if err != nil {
+		return nil, err
 	}
-	if len(chunk.Error) > 0 && string(chunk.Error) != "null" {
-		return nil, DecodeError(0, data)
-	}
-	for _, c := range chunk.Choices {
-		if c.Index < 0 || c.Index >= MaxChoices {
-			return nil, chat.Errorf(chat.BadBackend, "The backend sent a piece of choice %d, which nobody can have asked for.", c.Index)
+	for i := range choices {
+		c := &choices[i]
+		if err := c.check(); err != nil {
+			return nil, err
 		}
 		if logs := c.LogProbs.tokens(); c.Text != "" || logs != nil {
 			events = append(events, chat.Event{Choice: c.Index, Text: c.Text, LogProbs: logs})
 		}
-		finish, err := finishOf(c.Finish)
-		if err != nil {
+		if events, err = c.appendTo(events); err != nil {
 			return nil, err
 		}
-		if finish != "" {
-			stopped, _ := c.Stopped.(string)
-			events = append(events, chat.Event{Choice: c.Index, Finish: finish, Stopped: stopped})
-		}
 	}
-	if chunk.Usage != nil && !chunk.Usage.unknown {
-		events = append(events, chat.Event{Usage: chunk.Usage.usage()})
-	}
-	return events, nil
+	return usage.appendTo(events), nil
 }

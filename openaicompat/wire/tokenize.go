@@ -17,24 +17,21 @@ type TokenizeCall struct {
 // shape of llama.cpp's server; but names of control tokens are read as text
 // unless 'parse_special' is true. Its errors are *chat.Error of kind Invalid.
 func DecodeTokenize(body []byte) (*TokenizeCall, error) {
-	call := &TokenizeCall{Request: &chat.TokenizeRequest{}}
-	req := call.Request
-	err := decode(body, TokenizeExample, func(d *decoder, o object) {
+	return decode(body, TokenizeExample, func(d *decoder, o object) *TokenizeCall {
+		req := &chat.TokenizeRequest{}
+		call := &TokenizeCall{Request: req}
 		req.Model = o.Take("model").Str()
 		if messages := o.Take("messages"); !messages.Absent() {
 			req.Chat = d.counted(o, messages)
 			call.Pieces = o.Take("with_pieces").IsTrue()
-			return
+			return call
 		}
 		req.Text = o.Need("content").Str()
 		req.AddSpecial = o.Take("add_special").IsTrue()
 		req.ParseSpecial = o.Take("parse_special").IsTrue()
 		call.Pieces = o.Take("with_pieces").IsTrue()
+		return call
 	})
-	if err != nil {
-		return nil, err
-	}
-	return call, nil
 }
 
 // counted reads a chat of which the tokens are wanted, in the shape of vLLM.
@@ -58,14 +55,10 @@ func (d *decoder) counted(o object, messages value) *chat.Request {
 // tokens of a text, with their pieces.
 func EncodeTokenize(req *chat.TokenizeRequest) ([]byte, error) {
 	if c := req.Chat; c != nil {
-		body := countedBody{
-			Model: req.Model, Messages: make([]messageBody, len(c.Messages)), Tools: toolsOf(c.Tools), ToolChoice: c.ToolChoice,
+		return withExtra(countedBody{
+			Model: req.Model, Messages: messagesOf(c.Messages), Tools: toolsOf(c.Tools), ToolChoice: c.ToolChoice,
 			ReasoningEffort: c.ReasoningEffort, ThinkingBudget: c.ThinkingBudget, Continue: c.Continue, Generate: !c.Continue,
-		}
-		for i, m := range c.Messages {
-			body.Messages[i] = message(m)
-		}
-		return withExtra(body, c.Extra)
+		}, c.Extra)
 	}
 	return marshal(struct {
 		Model        string `json:"model,omitempty"`
@@ -166,16 +159,9 @@ func DecodeTokens(body []byte) ([]chat.Token, error) {
 // DecodeDetokenize reads the body of a request for the text of tokens. Its
 // errors are *chat.Error of kind Invalid.
 func DecodeDetokenize(body []byte) (*chat.DetokenizeRequest, error) {
-	req := &chat.DetokenizeRequest{}
-	err := decode(body, DetokenizeExample, func(d *decoder, o object) {
-		req.Model = o.Take("model").Str()
-		req.Tokens = o.Need("tokens").Tokens()
-		req.Special = o.Take("special").IsTrue()
+	return decode(body, DetokenizeExample, func(d *decoder, o object) *chat.DetokenizeRequest {
+		return &chat.DetokenizeRequest{Model: o.Take("model").Str(), Tokens: o.Need("tokens").Tokens(), Special: o.Take("special").IsTrue()}
 	})
-	if err != nil {
-		return nil, err
-	}
-	return req, nil
 }
 
 // EncodeDetokenize writes the body that asks a server of this protocol for the

@@ -1,6 +1,10 @@
 package wire
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"bendi/chat"
+)
 
 // maxTokens is more than any answer has. Sums of such numbers do not overflow.
 const maxTokens = 1 << 40
@@ -22,6 +26,19 @@ func (u *usageBody) check(err error) {
 			u.unknown = true
 		}
 	}
+}
+
+// appendTo appends the event with the usage, where that is known.
+func (u *usageBody) appendTo(events []chat.Event) []chat.Event {
+	if u == nil || u.unknown {
+		return events
+	}
+	return append(events, chat.Event{Usage: &chat.Usage{
+		PromptTokens:     u.Prompt,
+		CachedTokens:     u.PromptDetails.Cached,
+		CompletionTokens: u.Completion,
+		ReasoningTokens:  u.Details.Reasoning,
+	}})
 }
 
 // usage reads the usage where it has the common shape, as encoding/json would

@@ -12,10 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"bendi/internal/programs"
 )
 
 // measure starts a server with two workers, and holds the conversations.
@@ -42,34 +43,24 @@ func measure(ctx context.Context, o options, balance string) (*sum, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(home, "bin", "bendi"), "serve", "--config", file, "--listen", "127.0.0.1:0")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "BENDI_HOME="+home, "XDG_RUNTIME_DIR="+dir, "BENDI_LANG=en")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	out, err := cmd.StdoutPipe()
+	p, err := programs.Launch(cmd)
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	defer cmd.Wait()
-	defer cmd.Process.Signal(os.Interrupt)
-	url, err := address(out)
+	url, err := address(p.Stdout)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, log.Bytes())
+		return nil, p.Failed(err)
 	}
+	defer p.Stop()
 	return talkAll(ctx, o, url)
 }
-
-var apiLine = regexp.MustCompile(`^ API +(http://[0-9.]+:\d+)/`)
 
 // address reads the start print up to its end.
 func address(out io.Reader) (url string, err error) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if found := apiLine.FindStringSubmatch(lines.Text()); found != nil {
-			url = found[1]
+		if at, ok := programs.API(lines.Text()); ok {
+			url = at
 		}
 		if strings.HasPrefix(lines.Text(), "Ready") && url != "" {
 			go io.Copy(io.Discard, out)

@@ -11,7 +11,7 @@ import (
 )
 
 func TestImports(t *testing.T) {
-	deptest.StandardLibraryOnly(t, "bendi/internal/benchtable", "bendi/models/gguf", "bendi/models/gguf/random")
+	deptest.StandardLibraryOnly(t, "bendi/internal/benchtable", "bendi/internal/programs", "bendi/models/gguf", "bendi/models/gguf/random")
 }
 
 // The built worker loads what the generator makes, counts its tokens as the

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,10 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"bendi/internal/programs"
 )
 
 // A setup is what a server is started with, ours and any other's.
@@ -37,42 +36,17 @@ type server struct {
 
 // A process is one that this program started and ends.
 type process struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	stdout *bufio.Reader
-	stderr *tail
+	*programs.Process
 	remove string // folder to remove after it
-}
-
-// A tail keeps the last of what is written to it.
-type tail struct{ last []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.last = append(t.last, p...)
-	if len(t.last) > 4096 {
-		t.last = t.last[len(t.last)-4096:]
-	}
-	return len(p), nil
 }
 
 // launch starts a program, which ends with ctx at the latest.
 func launch(ctx context.Context, path string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, path, args...), stderr: new(tail)}
-	p.cmd.Stderr = p.stderr
-	p.cmd.WaitDelay = time.Second
-	var err error
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
+	p, err := programs.Launch(exec.CommandContext(ctx, path, args...))
 	if err != nil {
 		return nil, err
 	}
-	p.stdout = bufio.NewReader(out)
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return &process{Process: p}, nil
 }
 
 // stop ends the process and waits for it.
@@ -80,10 +54,11 @@ func (p *process) stop() {
 	if p == nil {
 		return
 	}
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	kill := time.AfterFunc(10*time.Second, func() { p.cmd.Process.Kill() })
-	p.cmd.Wait()
-	kill.Stop()
+	p.Stop()
+	p.removeFolder()
+}
+
+func (p *process) removeFolder() {
 	if p.remove != "" {
 		os.RemoveAll(p.remove)
 	}
@@ -91,16 +66,14 @@ func (p *process) stop() {
 
 // failed ends the process and returns err with what it last said.
 func (p *process) failed(err error) error {
-	p.stop()
-	return fmt.Errorf("%s: %w; its last lines:\n%s", filepath.Base(p.cmd.Path), err, p.stderr.last)
+	defer p.removeFolder()
+	return p.Failed(err)
 }
 
 // memory returns the bytes of the process that are in memory.
 func (p *process) memory() float64 {
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
-	var size, resident int64
-	fmt.Sscan(string(data), &size, &resident)
-	return float64(resident * int64(os.Getpagesize()))
+	size, _ := programs.Memory(p.Cmd.Process.Pid, "VmRSS") // 0 where there is none
+	return float64(size)
 }
 
 // busy returns the processor time that the process has used.
@@ -108,15 +81,7 @@ func (p *process) busy() time.Duration {
 	if p == nil { // a test's server
 		return 0
 	}
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	_, rest, _ := strings.Cut(string(data), ") ") // the name may hold spaces
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * (time.Second / 100) // the kernel's ticks
+	return programs.Processor(p.Cmd.Process.Pid)
 }
 
 // worker starts bendi-engine.
@@ -136,7 +101,7 @@ func (b *bench) worker(ctx context.Context, s setup) (*server, error) {
 		return nil, err
 	}
 	p.remove = dir
-	line, err := p.stdout.ReadString('\n')
+	line, err := p.Stdout.ReadString('\n')
 	if err != nil || !strings.Contains(line, `"event":"ready"`) {
 		return nil, p.failed(fmt.Errorf("not ready: %s", strings.TrimSpace(line)))
 	}
@@ -155,14 +120,12 @@ func (b *bench) engineArgs(s setup) []string {
 
 // other starts llama-server with as many threads, slots and tokens.
 func (b *bench) other(ctx context.Context, s setup) (*server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := programs.FreeAddress() // it takes a number, not a listener
 	if err != nil {
 		return nil, err
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close() // it takes a number, not a listener
 	args := append([]string{
-		"--model", s.model, "--host", "127.0.0.1", "--port", fmt.Sprint(port),
+		"--model", s.model, "--host", "127.0.0.1", "--port", strings.TrimPrefix(address, "127.0.0.1:"),
 		"--threads", fmt.Sprint(s.threads), "--threads-batch", fmt.Sprint(s.threads),
 		"--parallel", fmt.Sprint(s.slots), "--ctx-size", fmt.Sprint(s.context * s.slots),
 	}, b.llamaArgs...)
@@ -173,9 +136,9 @@ func (b *bench) other(ctx context.Context, s setup) (*server, error) {
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		io.Copy(io.Discard, p.stdout)
+		io.Copy(io.Discard, p.Stdout)
 	}()
-	srv := &server{p, "llama-server", fmt.Sprintf("http://127.0.0.1:%d", port), clientOf(new(net.Dialer).DialContext)}
+	srv := &server{p, "llama-server", "http://" + address, clientOf(new(net.Dialer).DialContext)}
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if res, err := srv.client.Get(srv.base + "/health"); err == nil {
 			res.Body.Close()
@@ -222,14 +185,14 @@ func (b *bench) ceiling(ctx context.Context, s setup) (ceiling, error) {
 
 // measure has it go through one round.
 func (c ceiling) measure(streams, in, out int) (round, error) {
-	if _, err := fmt.Fprintf(c.stdin, "%d,%d,%d\n", streams, in, out); err != nil {
+	if _, err := fmt.Fprintf(c.Stdin, "%d,%d,%d\n", streams, in, out); err != nil {
 		return round{}, c.failed(err)
 	}
 	return c.read()
 }
 
 func (c ceiling) read() (r round, err error) {
-	line, err := c.stdout.ReadString('\n')
+	line, err := c.Stdout.ReadString('\n')
 	if err == nil {
 		err = json.Unmarshal([]byte(line), &r)
 	}

@@ -16,6 +16,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	table "bendi/internal/benchtable"
 )
 
 func main() {
@@ -59,16 +61,16 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if b.from, err = sentences(*corpus); err != nil {
 		return err
 	}
-	b.report = report{Machine: look(), Turns: b.turns, Quick: *quick}
+	b.report = report{Machine: table.Look(), Turns: b.turns, Quick: *quick}
 	fmt.Fprintln(stdout, b.report.Machine)
 	if err := b.all(*quick); err != nil {
 		return err
 	}
-	b.report.print(stdout)
+	table.Print(stdout, b.report.Rows)
 	if *save == "" {
 		return nil
 	}
-	return b.report.save(*save)
+	return table.Save(*save, b.report)
 }
 
 func (b *bench) say(format string, args ...any) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	table "bendi/internal/benchtable"
 )
 
 // The text is what it says: Chinese, with the words in it, and no markup of the corpus.
@@ -40,13 +42,15 @@ func TestText(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	for _, tt := range []struct {
-		must *target
+		must *table.Target
 		x    float64
 		want string
 	}{
-		{nil, 1, ""}, {atMost(1), 1, "ok"}, {atMost(1), 1.1, "missed"}, {atLeast(8), 8, "ok"}, {atLeast(8), 7.9, "missed"},
+		{nil, 1, ""}, {table.AtMost(1), 1, "ok"}, {table.AtMost(1), 1.1, "missed"}, {table.AtLeast(8), 8, "ok"}, {table.AtLeast(8), 7.9, "missed"},
 	} {
-		if got := tt.must.verdict(tt.x); got != tt.want {
+		var r report
+		r.add("", "", tt.x, "", tt.must, "")
+		if got := r.Rows[0].Verdict; got != tt.want {
 			t.Errorf("%v for %v: got %q, want %q", tt.x, tt.must, got, tt.want)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"bendi/filter/find"
 	"bendi/filter/match"
+	table "bendi/internal/benchtable"
 )
 
 // A size is a number of words with what it must reach.
@@ -29,11 +30,11 @@ type size struct {
 // An other is a library to compare with.
 type other struct {
 	name string
-	must *target
+	must *table.Target
 	make func(words []string) func(text string) int
 }
 
-var cloudflare = other{"cloudflare", atLeast(8), func(words []string) func(string) int {
+var cloudflare = other{"cloudflare", table.AtLeast(8), func(words []string) func(string) int {
 	m := ahocorasick.NewStringMatcher(words)
 	return func(text string) int { return len(m.Match([]byte(text))) }
 }}
@@ -87,8 +88,8 @@ func (b *bench) size(s size) error {
 	if err != nil {
 		return err
 	}
-	b.report.add(suite, "build", built.Seconds(), "s", atMost(s.build), fmt.Sprintf("%d states, %d classes", a.Stats().States, a.Stats().Classes))
-	b.report.add(suite, "heap", float64(size)/1e6, "MB", atMost(s.heap), "")
+	b.report.add(suite, "build", built.Seconds(), "s", table.AtMost(s.build), fmt.Sprintf("%d states, %d classes", a.Stats().States, a.Stats().Classes))
+	b.report.add(suite, "heap", float64(size)/1e6, "MB", table.AtMost(s.heap), "")
 
 	spans := make([]find.Span, 0, 1<<16)
 	scanner := a.Scanner()
@@ -96,7 +97,7 @@ func (b *bench) size(s size) error {
 		spans, _ = scanner.Scan(spans[:0], text, true)
 		scanner.Reset()
 	})
-	b.report.add(suite, "text", ours, "MB/s", atLeast(s.speed), fmt.Sprintf("%d hits", len(spans)))
+	b.report.add(suite, "text", ours, "MB/s", table.AtLeast(s.speed), fmt.Sprintf("%d hits", len(spans)))
 	oursHan := b.speed(han, func() {
 		spans, _ = scanner.Scan(spans[:0], han, true)
 		scanner.Reset()
@@ -178,7 +179,7 @@ func (b *bench) streams(suite string, a *match.Automaton, text string) {
 		sum += h
 	}
 	slices.Sort(held)
-	b.report.add(suite, "held back, mean", sum/float64(len(held)), "runes", atMost(1.5), fmt.Sprintf("one rune at a time; at most %.0f", held[len(held)-1]))
+	b.report.add(suite, "held back, mean", sum/float64(len(held)), "runes", table.AtMost(1.5), fmt.Sprintf("one rune at a time; at most %.0f", held[len(held)-1]))
 	b.report.add(suite, "held back, 99th percentile", held[len(held)*99/100], "runes", nil, "")
 
 	const streams = 10_000
@@ -188,7 +189,7 @@ func (b *bench) streams(suite string, a *match.Automaton, text string) {
 		scanners[i] = a.Scanner()
 		scanners[i].Scan(spans[:0], text[:3000], false) // may end within a rune
 	}
-	b.report.add(suite, "10,000 streams", float64(heap()-before)/1e6, "MB", atMost(5), "of 3,000 bytes each so far")
+	b.report.add(suite, "10,000 streams", float64(heap()-before)/1e6, "MB", table.AtMost(5), "of 3,000 bytes each so far")
 	runtime.KeepAlive(scanners)
 
 	message := string([]rune(text)[:100_000])
@@ -196,7 +197,7 @@ func (b *bench) streams(suite string, a *match.Automaton, text string) {
 		spans, _ = s.Scan(spans[:0], message, true)
 		s.Reset()
 	})
-	b.report.add(suite, "a message of 100,000 runes", float64(took)/1e6, "ms", atMost(5), fmt.Sprintf("%d bytes", len(message)))
+	b.report.add(suite, "a message of 100,000 runes", float64(took)/1e6, "ms", table.AtMost(5), fmt.Sprintf("%d bytes", len(message)))
 
 	piece := 0
 	cut := func(n int) {

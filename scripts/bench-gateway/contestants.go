@@ -1,108 +1,61 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"bendi/internal/programs"
 )
 
 // A contestant is something that answers the load.
 type contestant struct {
 	name string
 	url  string // of chat completions
-	*process
+	*programs.Process
 }
 
-// A process is one that this program started and ends.
-type process struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser // held open: its end ends the process
-	stderr strings.Builder
-}
-
-// launch starts a program.
-func launch(program string, args ...string) (*process, *bufio.Reader, error) {
-	p := &process{cmd: exec.Command(program, args...)}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // whatever becomes of us; nginx ends its workers then
-	p.cmd.Stderr = &p.stderr
-	var err error
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, nil, err
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	return p, bufio.NewReader(out), nil
-}
-
-// stop ends the process and waits for it.
-func (p *process) stop() {
-	if p == nil {
-		return
-	}
-	p.stdin.Close()
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	late := time.AfterFunc(10*time.Second, func() { p.cmd.Process.Kill() })
-	defer late.Stop()
-	p.cmd.Wait()
-}
-
-// processor returns how much processor time the process and its children have
+// processor returns how much processor time the contestant and its children have
 // used so far, in microseconds; 0 where it is not a process of ours.
-func (p *process) processor() float64 {
-	if p == nil {
+func (c contestant) processor() float64 {
+	if c.Process == nil {
 		return 0
 	}
-	pid := strconv.Itoa(p.cmd.Process.Pid)
-	children, _ := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
-	sum := 0.0
-	for _, pid := range append(strings.Fields(string(children)), pid) {
-		data, _ := os.ReadFile("/proc/" + pid + "/stat")
-		_, rest, _ := strings.Cut(string(data), ") ") // behind the name
-		if fields := strings.Fields(rest); len(fields) > 12 {
-			for _, ticks := range fields[11:13] { // in the program, and for it in the system
-				n, _ := strconv.ParseFloat(ticks, 64)
-				sum += n * 1e6 / ticksPerSecond
-			}
+	pid := c.Cmd.Process.Pid
+	sum := programs.Processor(pid)
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	for child := range strings.FieldsSeq(string(children)) {
+		if pid, err := strconv.Atoi(child); err == nil {
+			sum += programs.Processor(pid)
 		}
 	}
-	return sum
+	return float64(sum.Microseconds())
 }
 
-const ticksPerSecond = 100 // of /proc, on every Linux
-
 // self starts this program in another of its roles, and returns its address.
-func self(args ...string) (*process, string, error) {
+func self(ctx context.Context, args ...string) (*programs.Process, string, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, "", err
 	}
-	p, out, err := launch(program, args...)
+	p, err := programs.Launch(exec.CommandContext(ctx, program, args...))
 	if err != nil {
 		return nil, "", err
 	}
-	address, err := out.ReadString('\n')
+	address, err := p.Stdout.ReadString('\n')
 	if err != nil {
-		p.stop()
-		return nil, "", fmt.Errorf("%s did not start: %w: %s", args[0], err, p.stderr.String())
+		return nil, "", p.Failed(fmt.Errorf("%s did not start: %w", args[0], err))
 	}
-	go io.Copy(io.Discard, out)
+	go io.Copy(io.Discard, p.Stdout)
 	return p, strings.TrimSpace(address), nil
 }
 
@@ -117,20 +70,10 @@ func path(program string) string {
 	return ""
 }
 
-// free returns an address that nobody listens at.
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // nginx is a plain reverse proxy: connections to the upstream are kept, what
 // is streamed is not buffered, nothing is logged.
 func (b *bench) nginx(ctx context.Context) (contestant, error) {
-	address, err := free()
+	address, err := programs.FreeAddress()
 	if err != nil {
 		return contestant{}, err
 	}
@@ -142,13 +85,7 @@ func (b *bench) nginx(ctx context.Context) (contestant, error) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, nginxConf, b.cores, dir, dir, dir, b.address, address), 0o644); err != nil {
 		return contestant{}, err
 	}
-	return ready(ctx, "nginx", address, func() (*process, error) {
-		p, out, err := launch(path("nginx"), "-p", dir, "-c", file, "-e", "stderr")
-		if err == nil {
-			go io.Copy(io.Discard, out)
-		}
-		return p, err
-	})
+	return ready(ctx, "nginx", address, path("nginx"), "-p", dir, "-c", file, "-e", "stderr")
 }
 
 const nginxConf = `
@@ -178,7 +115,7 @@ http {
 
 // gateway is bendi with one backend, and its content filter on.
 func (b *bench) gateway(ctx context.Context, name, program string) (contestant, error) {
-	address, err := free()
+	address, err := programs.FreeAddress()
 	if err != nil {
 		return contestant{}, err
 	}
@@ -197,13 +134,7 @@ func (b *bench) gateway(ctx context.Context, name, program string) (contestant, 
 	if err := os.WriteFile(file, fmt.Appendf(nil, bendiYAML, address, b.address, policy, lexicons), 0o644); err != nil {
 		return contestant{}, err
 	}
-	return ready(ctx, name, address, func() (*process, error) {
-		p, out, err := launch(program, "serve", "--config", file)
-		if err == nil {
-			go io.Copy(io.Discard, out)
-		}
-		return p, err
-	})
+	return ready(ctx, name, address, program, "serve", "--config", file)
 }
 
 const bendiYAML = `
@@ -232,11 +163,12 @@ func randomWords(n int) []string {
 }
 
 // ready starts a server and waits until it answers.
-func ready(ctx context.Context, name, address string, start func() (*process, error)) (contestant, error) {
-	p, err := start()
+func ready(ctx context.Context, name, address, program string, args ...string) (contestant, error) {
+	p, err := programs.Launch(exec.CommandContext(ctx, program, args...))
 	if err != nil {
 		return contestant{}, fmt.Errorf("%s: %w", name, err)
 	}
+	go io.Copy(io.Discard, p.Stdout)
 	c := contestant{name, "http://" + address + "/v1/chat/completions", p}
 	for range 100 {
 		if err = c.check(ctx); err == nil {
@@ -244,13 +176,12 @@ func ready(ctx context.Context, name, address string, start func() (*process, er
 		}
 		select {
 		case <-ctx.Done():
-			p.stop()
+			p.Stop()
 			return contestant{}, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	p.stop()
-	return contestant{}, fmt.Errorf("%s does not answer as it should: %w: %s", name, err, p.stderr.String())
+	return contestant{}, p.Failed(fmt.Errorf("%s does not answer as it should: %w", name, err))
 }
 
 // check asks for an answer of each kind, and looks whether it is whole.

@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -132,6 +133,6 @@ func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, format
 // version returns what a program says of itself, in a line.
 func version(program, flag string) string {
 	out, _ := exec.Command(path(program), flag).CombinedOutput() // wrk does not exit with 0
-	line, _, _ := cutLine(string(out))
-	return line
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line)
 }

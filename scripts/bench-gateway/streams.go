@@ -7,20 +7,19 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	table "bendi/internal/benchtable"
+	"bendi/internal/programs"
 )
 
 // memory holds many streams open, each after its first piece, and tells what
 // the gateway's memory is then.
 func (b *bench) memory(ctx context.Context, all []contestant) error {
 	for _, c := range all[3:] {
-		before, err := resident(c.cmd.Process.Pid)
+		before, err := resident(c.Cmd.Process.Pid)
 		if err != nil {
 			return err
 		}
@@ -69,7 +68,7 @@ func (b *bench) hold(ctx context.Context, c contestant) (float64, error) {
 		return 0, errors.Join(errs...)
 	}
 	time.Sleep(2 * time.Second)
-	return resident(c.cmd.Process.Pid)
+	return resident(c.Cmd.Process.Pid)
 }
 
 // first asks for a stream, and returns it when its first piece has come.
@@ -97,11 +96,6 @@ func first(ctx context.Context, client *http.Client, url, body string) (*http.Re
 
 // resident returns the memory of a process, in MB.
 func resident(pid int) (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(data), "VmRSS:")
-	kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-	return kib / 1000 * 1.024, err
+	size, err := programs.Memory(pid, "VmRSS")
+	return float64(size) / 1e6, err
 }

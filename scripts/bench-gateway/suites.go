@@ -55,33 +55,33 @@ func choose(list string) ([]suite, error) {
 
 // all starts the contestants and measures them.
 func (b *bench) all(ctx context.Context, chosen []suite) error {
-	up, address, err := self("upstream")
+	up, address, err := self(ctx, "upstream")
 	if err != nil {
 		return err
 	}
-	defer up.stop()
+	defer up.Stop()
 	b.address = address
-	copying, at, err := self("copy", "http://"+address)
+	copying, at, err := self(ctx, "copy", "http://"+address)
 	if err != nil {
 		return err
 	}
-	defer copying.stop()
+	defer copying.Stop()
 	const chat = "/v1/chat/completions"
 	all := []contestant{{"direct", "http://" + address + chat, nil}, {}, {"copy", "http://" + at + chat, copying}, {}}
 	if all[1], err = b.nginx(ctx); err != nil {
 		return err
 	}
-	defer all[1].stop()
+	defer all[1].Stop()
 	if all[3], err = b.gateway(ctx, "bendi", b.bendi); err != nil {
 		return err
 	}
-	defer all[3].stop()
+	defer all[3].Stop()
 	if b.beside != "" {
 		c, err := b.gateway(ctx, "beside", b.beside)
 		if err != nil {
 			return err
 		}
-		defer c.stop()
+		defer c.Stop()
 		all = append(all, c)
 	}
 	var errs []error
@@ -97,54 +97,57 @@ func (b *bench) all(ctx context.Context, chosen []suite) error {
 	return errors.Join(errs...)
 }
 
-// round puts a load on each contestant, one after the other.
-func (b *bench) round(ctx context.Context, all []contestant, l load) (map[string]result, error) {
-	results := make(map[string]result)
-	for _, c := range all {
-		r, err := b.wrk(ctx, c, l)
-		if err != nil {
-			return nil, err
+// measured puts a load on each contestant, one after the other, round by round.
+func (b *bench) measured(ctx context.Context, all []contestant, l load) ([]map[string]result, error) {
+	var rounds []map[string]result
+	for range b.rounds {
+		results := make(map[string]result)
+		for _, c := range all {
+			r, err := b.wrk(ctx, c, l)
+			if err != nil {
+				return nil, err
+			}
+			results[c.name] = r
 		}
-		results[c.name] = r
+		rounds = append(rounds, results)
 	}
-	return results, nil
+	return rounds, nil
+}
+
+// compare adds a row that compares what of says of a contestant with what it
+// says of nginx, in each round.
+func (b *bench) compare(row table.Row, rounds []map[string]result, name string, of func(round map[string]result, name string) float64) {
+	row.Against = "nginx"
+	var pairs []table.Pair
+	for _, r := range rounds {
+		pairs = append(pairs, table.Pair{table.Figure(of(r, name)), table.Figure(of(r, "nginx"))})
+	}
+	b.report.Rows = append(b.report.Rows, row.Compared(pairs))
 }
 
 // rates compares the requests per second with nginx's.
 func (b *bench) rates(ctx context.Context, name string, l load, all []contestant, must, aim *table.Target) error {
-	var rounds []map[string]result
-	for range b.rounds {
-		r, err := b.round(ctx, all, l)
-		if err != nil {
-			return err
-		}
-		rounds = append(rounds, r)
+	rounds, err := b.measured(ctx, all, l)
+	if err != nil {
+		return err
 	}
 	what := fmt.Sprintf("%d connections", l.connections)
 	for _, c := range all {
 		if c.name == "nginx" {
 			continue
 		}
-		row := table.Row{Suite: name, What: what + ", " + c.name, Unit: "1/s", Against: "nginx"}
+		row := table.Row{Suite: name, What: what + ", " + c.name, Unit: "1/s"}
 		if c.name == "bendi" {
 			row.Must, row.Aim = must, aim
 		}
-		var pairs []table.Pair
-		for _, r := range rounds {
-			pairs = append(pairs, table.Pair{table.Figure(r[c.name].perSecond), table.Figure(r["nginx"].perSecond)})
-		}
-		b.report.Rows = append(b.report.Rows, row.Compared(pairs))
+		b.compare(row, rounds, c.name, func(r map[string]result, name string) float64 { return r[name].perSecond })
 	}
 	for _, c := range all {
-		if c.process == nil || c.name == "nginx" {
+		if c.Process == nil || c.name == "nginx" {
 			continue
 		}
-		row := table.Row{Suite: name, What: "processor time of a request, " + c.name, Unit: "µs", Against: "nginx"}
-		var pairs []table.Pair
-		for _, r := range rounds {
-			pairs = append(pairs, table.Pair{table.Figure(r[c.name].processor), table.Figure(r["nginx"].processor)})
-		}
-		b.report.Rows = append(b.report.Rows, row.Compared(pairs))
+		row := table.Row{Suite: name, What: "processor time of a request, " + c.name, Unit: "µs"}
+		b.compare(row, rounds, c.name, func(r map[string]result, name string) float64 { return r[name].processor })
 	}
 	return nil
 }
@@ -152,13 +155,9 @@ func (b *bench) rates(ctx context.Context, name string, l load, all []contestant
 // latency compares what is added to the latency of one connection with what
 // nginx adds.
 func (b *bench) latency(ctx context.Context, all []contestant) error {
-	var rounds []map[string]result
-	for range b.rounds {
-		r, err := b.round(ctx, all, load{false, 1})
-		if err != nil {
-			return err
-		}
-		rounds = append(rounds, r)
+	rounds, err := b.measured(ctx, all, load{false, 1})
+	if err != nil {
+		return err
 	}
 	for _, p := range []struct {
 		name string
@@ -172,16 +171,11 @@ func (b *bench) latency(ctx context.Context, all []contestant) error {
 			if c.name == "nginx" || c.name == "direct" {
 				continue
 			}
-			row := table.Row{Suite: "latency", What: "added at 1 connection, " + p.name + ", " + c.name, Unit: "µs", Against: "nginx"}
+			row := table.Row{Suite: "latency", What: "added at 1 connection, " + p.name + ", " + c.name, Unit: "µs"}
 			if c.name == "bendi" {
 				row.Must = p.must
 			}
-			var pairs []table.Pair
-			for _, r := range rounds {
-				direct := p.of(r["direct"])
-				pairs = append(pairs, table.Pair{table.Figure(p.of(r[c.name]) - direct), table.Figure(p.of(r["nginx"]) - direct)})
-			}
-			b.report.Rows = append(b.report.Rows, row.Compared(pairs))
+			b.compare(row, rounds, c.name, func(r map[string]result, name string) float64 { return p.of(r[name]) - p.of(r["direct"]) })
 		}
 	}
 	return nil

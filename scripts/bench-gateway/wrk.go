@@ -86,9 +86,3 @@ func read(out string) (result, error) {
 	}
 	return r, nil
 }
-
-// cutLine returns the first line of a text.
-func cutLine(s string) (line, rest string, more bool) {
-	line, rest, more = strings.Cut(s, "\n")
-	return strings.TrimSpace(line), rest, more
-}

@@ -21,7 +21,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +29,7 @@ import (
 	"bendi/conversation"
 	"bendi/conversation/sqlite"
 	table "bendi/internal/benchtable"
+	"bendi/internal/programs"
 )
 
 func main() {
@@ -148,15 +148,16 @@ func (b *bench) redis(ctx context.Context) (address string, stop func(), err err
 	if err != nil {
 		return "", nil, err
 	}
-	if address, err = free(); err != nil {
+	if address, err = programs.FreeAddress(); err != nil {
 		return "", nil, err
 	}
 	_, port, _ := net.SplitHostPort(address)
-	stop, err = start(exec.Command(program, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", b.dir))
+	p, err := programs.Launch(exec.CommandContext(ctx, program, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", b.dir))
 	if err != nil {
 		return "", nil, err
 	}
-	return address, stop, until(ctx, func() error {
+	go io.Copy(io.Discard, p.Stdout)
+	return address, p.Stop, until(ctx, func() error {
 		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
@@ -167,7 +168,7 @@ func (b *bench) redis(ctx context.Context) (address string, stop func(), err err
 
 // measure asks a gateway with a store, and prints a row.
 func (b *bench) measure(ctx context.Context, stdout io.Writer, name, store string, bar time.Duration) error {
-	address, err := free()
+	address, err := programs.FreeAddress()
 	if err != nil {
 		return err
 	}
@@ -186,14 +187,15 @@ routes:
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return err
 	}
-	stop, err := start(exec.Command(b.bendi, "serve", "--config", file))
+	p, err := programs.Launch(exec.CommandContext(ctx, b.bendi, "serve", "--config", file))
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer p.Stop()
+	go io.Copy(io.Discard, p.Stdout)
 	url := "http://" + address
 	if err := until(ctx, func() error { _, err := ask(ctx, url+"/v1/chat", "", 0); return err }); err != nil {
-		return fmt.Errorf("the gateway does not answer: %w", err)
+		return p.Failed(fmt.Errorf("the gateway does not answer: %w", err))
 	}
 	took := map[string][]time.Duration{}
 	for i := -100; i < b.requests; i++ { // the first warm it up
@@ -215,18 +217,14 @@ routes:
 			}
 		}
 	}
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	quantile := func(path string, percent int) time.Duration {
-		slices.Sort(took[path])
-		return took[path][len(took[path])*percent/100]
-	}
-	added := quantile("/v1/memory", 50) - quantile("/v1/chat", 50)
+	without, with := table.Milliseconds(took["/v1/chat"]), table.Milliseconds(took["/v1/memory"])
+	added, most := table.Median(with)-table.Median(without), bar.Seconds()*1000
 	verdict := "ok"
-	if added > bar {
+	if added > most {
 		verdict = "MISSED"
 	}
 	_, err = fmt.Fprintf(stdout, "%-28s %9.2f %9.2f %9.2f %9.2f %9.2f %9.2f %s\n", name,
-		ms(quantile("/v1/chat", 50)), ms(quantile("/v1/chat", 99)), ms(quantile("/v1/memory", 50)), ms(quantile("/v1/memory", 99)), ms(added), ms(bar), verdict)
+		table.Median(without), table.Percentile(without, 99), table.Median(with), table.Percentile(with, 99), added, most, verdict)
 	return err
 }
 
@@ -249,19 +247,6 @@ func ask(ctx context.Context, url, session string, turns int) (told string, err 
 	return resp.Header.Get("X-Bendi-Session"), err
 }
 
-// start starts a program, and returns what ends it.
-func start(cmd *exec.Cmd) (stop func(), err error) {
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	return func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-	}, nil
-}
-
 // until tries something for a minute at most.
 func until(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -277,14 +262,4 @@ func until(ctx context.Context, try func() error) error {
 			return err
 		}
 	}
-}
-
-// free returns an address that nobody listens at.
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestImports(t *testing.T) {
-	deptest.StandardLibraryOnly(t)
+	deptest.StandardLibraryOnly(t, "bendi/internal/programs")
 }
 
 // A short soak of what is built ends well. How memory grows at the beginning

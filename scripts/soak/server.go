@@ -9,11 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"bendi/internal/programs"
 )
 
 // A server is the gateway under load.
@@ -45,8 +46,6 @@ func (s *server) printed() string {
 	defer s.mu.Unlock()
 	return s.out.String()
 }
-
-var apiLine = regexp.MustCompile(`(?m)^ API +(http://[0-9.]+:\d+)/`)
 
 // startServer starts bin/bendi on a free port and waits until it is ready.
 func startServer(ctx context.Context, home string) (*server, error) {
@@ -92,8 +91,8 @@ routes:
 		close(s.done)
 	}()
 	for {
-		if found := apiLine.FindStringSubmatch(s.printed()); found != nil {
-			s.url = found[1]
+		if url, ok := programs.API(s.printed()); ok {
+			s.url = url
 			if strings.Contains(s.printed(), "Not ready") {
 				s.stop()
 				return nil, errors.New("the server is not ready:\n" + s.printed())

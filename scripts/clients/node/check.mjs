@@ -9,7 +9,7 @@
 
 import assert from 'node:assert/strict';
 import process from 'node:process';
-import { run } from './run.mjs';
+import { failureOf, run } from './run.mjs';
 
 const [baseURL, library = 'openai'] = process.argv.slice(2);
 if (!baseURL) {
@@ -23,16 +23,6 @@ const client = new OpenAI({ baseURL, apiKey: process.env.OPENAI_API_KEY ?? 'none
 const messages = [{ role: 'user', content: '你好,你是谁?' }];
 const model = (await client.models.list()).data[0].id;
 const question = { model, messages, max_tokens: 64 };
-
-// failureOf returns the error that a promise ends with.
-async function failureOf(promise) {
-  try {
-    await promise;
-  } catch (err) {
-    return err;
-  }
-  assert.fail('succeeded, want an error');
-}
 
 // complete checks the parts of a whole answer.
 function complete(answer) {

@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict';
 import process from 'node:process';
 import Anthropic, { BadRequestError, NotFoundError } from '@anthropic-ai/sdk';
-import { run } from './run.mjs';
+import { failureOf, run } from './run.mjs';
 
 const [baseURL] = process.argv.slice(2);
 if (!baseURL) {
@@ -21,15 +21,6 @@ const client = new Anthropic({ baseURL, apiKey: process.env.ANTHROPIC_API_KEY ??
 const model = (await client.models.list()).data[0].id;
 const question = { model, max_tokens: 64, messages: [{ role: 'user', content: '你好,你是谁?' }] };
 const tools = [{ name: 'find_order', description: '查询订单', input_schema: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] } }];
-
-async function failureOf(promise) {
-  try {
-    await promise;
-  } catch (err) {
-    return err;
-  }
-  assert.fail('succeeded, want an error');
-}
 
 function complete(message) {
   assert.match(message.id, /^msg_/);

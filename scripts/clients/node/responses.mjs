@@ -9,7 +9,7 @@
 
 import assert from 'node:assert/strict';
 import process from 'node:process';
-import { run } from './run.mjs';
+import { failureOf, run } from './run.mjs';
 
 const [baseURL, library = 'openai'] = process.argv.slice(2);
 if (!baseURL) {
@@ -24,15 +24,6 @@ const model = (await client.models.list()).data[0].id;
 const question = { model, input: '你好,你是谁?', max_output_tokens: 64 };
 const tools = [{ type: 'function', name: 'find_order', description: '查询订单', parameters: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'], additionalProperties: false }, strict: true }];
 const format = { type: 'json_schema', name: 'answer', strict: true, schema: { type: 'object', properties: { kind: { type: 'string', enum: ['程序', '人'] } }, required: ['kind'], additionalProperties: false } };
-
-async function failureOf(promise) {
-  try {
-    await promise;
-  } catch (err) {
-    return err;
-  }
-  assert.fail('succeeded, want an error');
-}
 
 function complete(response) {
   assert.equal(response.object, 'response');

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import process from 'node:process';
 
 // run makes checks one after the other. Each prints a line; the exit status is
@@ -12,4 +13,14 @@ export async function run(checks) {
       process.exitCode = 1;
     }
   }
+}
+
+// failureOf returns the error that a promise ends with.
+export async function failureOf(promise) {
+  try {
+    await promise;
+  } catch (err) {
+    return err;
+  }
+  assert.fail('succeeded, want an error');
 }

@@ -9,12 +9,11 @@ failed.
 """
 
 import asyncio
-import inspect
 import os
-import sys
-import traceback
 
 import openai
+
+from run import failure, main
 
 MESSAGES = [{"role": "user", "content": "你好,你是谁?"}]
 
@@ -65,7 +64,7 @@ class Checks:
     def content_filter(self):
         blocked = self._question | {"messages": [{"role": "user", "content": "诈骗话术"}]}
         for stream in (False, True):
-            err = _failure(openai.BadRequestError, lambda: self._client.chat.completions.create(**blocked, stream=stream))
+            err = failure(openai.BadRequestError, lambda: self._client.chat.completions.create(**blocked, stream=stream))
             assert (err.code, err.param) == ("content_filter", "messages[0].content"), err
             assert err.body["innererror"]["code"] == "policy_block", err.body
 
@@ -120,14 +119,14 @@ class Checks:
         _counted(answer.usage)
 
     def unknown_model(self):
-        err = _failure(openai.NotFoundError, lambda: self._client.chat.completions.create(**self._question | {"model": self._model + "x"}))
+        err = failure(openai.NotFoundError, lambda: self._client.chat.completions.create(**self._question | {"model": self._model + "x"}))
         assert (err.status_code, err.code, err.param) == (404, "model_not_found", "model"), err
         assert err.request_id, "no request id"
         assert self._model in err.message, f"the message names no near model: {err.message}"
-        _failure(openai.NotFoundError, lambda: self._client.models.retrieve("no-such-model"))
+        failure(openai.NotFoundError, lambda: self._client.models.retrieve("no-such-model"))
 
     def bad_parameter(self):
-        err = _failure(openai.BadRequestError, lambda: self._client.chat.completions.create(**self._question, temperature=9, stream=True))
+        err = failure(openai.BadRequestError, lambda: self._client.chat.completions.create(**self._question, temperature=9, stream=True))
         assert (err.param, err.type) == ("temperature", "invalid_request_error"), err
 
     def completions(self):
@@ -222,34 +221,5 @@ def _counted(usage):
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens, usage
 
 
-def _failure(kind, call):
-    """Returns the error of class kind that call raises."""
-    try:
-        call()
-    except kind as err:
-        return err
-    raise AssertionError(f"succeeded, want {kind.__name__}")
-
-
-def main(args: list[str]) -> int:
-    if len(args) != 2:
-        print("usage: check.py BASE_URL", file=sys.stderr)
-        return 2
-    checks = Checks(args[1])
-    failed = 0
-    for name, check in vars(Checks).items():
-        if name.startswith("_"):
-            continue
-        try:
-            result = check(checks)
-            if inspect.iscoroutine(result):
-                asyncio.run(result)
-            print(f"ok {name}", flush=True)
-        except Exception:
-            failed = 1
-            print(f"FAILED {name}: {traceback.format_exc()}", flush=True)
-    return failed
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    main(Checks)

@@ -9,10 +9,10 @@ exit status is 1 when one failed.
 """
 
 import os
-import sys
-import traceback
 
 import anthropic
+
+from run import failure, main
 
 MESSAGES = [{"role": "user", "content": "你好,你是谁?"}]
 TOOL = {"name": "find_order", "description": "查询订单", "input_schema": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}}
@@ -85,9 +85,9 @@ class Checks:
         assert counted == usage.input_tokens + usage.cache_read_input_tokens, (counted, usage)
 
     def errors(self):
-        err = _failure(anthropic.NotFoundError, lambda: self._client.messages.create(**self._question | {"model": "no-such-model"}))
+        err = failure(anthropic.NotFoundError, lambda: self._client.messages.create(**self._question | {"model": "no-such-model"}))
         assert err.body["error"]["type"] == "not_found_error" and err.request_id, err
-        err = _failure(anthropic.BadRequestError, lambda: self._client.messages.create(**self._question, extra_body={"temperature": 2}, stream=True))
+        err = failure(anthropic.BadRequestError, lambda: self._client.messages.create(**self._question, extra_body={"temperature": 2}, stream=True))
         assert err.body["error"]["param"] == "temperature", err
 
     def _complete(self, message):
@@ -99,32 +99,5 @@ class Checks:
         assert message.usage.output_tokens > 0 and message.usage.input_tokens + message.usage.cache_read_input_tokens > 0, message.usage
 
 
-def _failure(kind, call):
-    """Returns the error of class kind that call raises."""
-    try:
-        call()
-    except kind as err:
-        return err
-    raise AssertionError(f"succeeded, want {kind.__name__}")
-
-
-def main(args: list[str]) -> int:
-    if len(args) != 2:
-        print("usage: messages.py BASE_URL", file=sys.stderr)
-        return 2
-    checks = Checks(args[1])
-    failed = 0
-    for name, check in vars(Checks).items():
-        if name.startswith("_"):
-            continue
-        try:
-            check(checks)
-            print(f"ok {name}", flush=True)
-        except Exception:
-            failed = 1
-            print(f"FAILED {name}: {traceback.format_exc()}", flush=True)
-    return failed
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    main(Checks)

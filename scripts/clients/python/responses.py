@@ -10,12 +10,12 @@ failed.
 
 import json
 import os
-import sys
-import traceback
 from typing import Literal
 
 import openai
 from pydantic import BaseModel
+
+from run import failure, main
 
 TOOLS = [{"type": "function", "name": "find_order", "description": "查询订单", "parameters": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"], "additionalProperties": False}, "strict": True}]
 
@@ -68,15 +68,15 @@ class Checks:
         (item,) = list(self._client.responses.input_items.list(response.id))
         assert item.content[0].text == self._question["input"], item
         self._client.responses.delete(response.id)
-        _failure(openai.NotFoundError, lambda: self._client.responses.retrieve(response.id))
+        failure(openai.NotFoundError, lambda: self._client.responses.retrieve(response.id))
         unkept = self._client.responses.create(**self._question, store=False)
-        _failure(openai.NotFoundError, lambda: self._client.responses.retrieve(unkept.id))
+        failure(openai.NotFoundError, lambda: self._client.responses.retrieve(unkept.id))
 
     def previous_response_id(self):
         first = self._client.responses.create(**self._question, temperature=0)
         next = self._client.responses.create(**self._question | {"input": "再说一次"}, previous_response_id=first.id, temperature=0)
         assert next.previous_response_id == first.id and next.usage.input_tokens > first.usage.input_tokens, next
-        err = _failure(openai.BadRequestError, lambda: self._client.responses.create(**self._question, previous_response_id="resp_nothing"))
+        err = failure(openai.BadRequestError, lambda: self._client.responses.create(**self._question, previous_response_id="resp_nothing"))
         assert err.code == "previous_response_not_found", err
 
     def conversations(self):
@@ -87,7 +87,7 @@ class Checks:
         assert [i.role for i in items] == ["user", "user", "assistant"], items
         assert self._client.conversations.retrieve(conversation.id).metadata == {"topic": "名字"}
         assert self._client.conversations.delete(conversation.id).deleted
-        _failure(openai.NotFoundError, lambda: self._client.conversations.retrieve(conversation.id))
+        failure(openai.NotFoundError, lambda: self._client.conversations.retrieve(conversation.id))
 
     def tools(self):
         # The demo model knows no tools, and says so; one that does calls this one.
@@ -112,7 +112,7 @@ class Checks:
 
     def bad_requests(self):
         for fields, param in (({"temperature": 9}, "temperature"), ({"background": True}, "background"), ({"tools": [{"type": "web_search"}]}, "tools[0].type"), ({"input": "诈骗话术"}, "messages[0].content")):
-            err = _failure(openai.BadRequestError, lambda: self._client.responses.create(**self._question | fields))
+            err = failure(openai.BadRequestError, lambda: self._client.responses.create(**self._question | fields))
             assert err.param == param, err
 
     def _complete(self, response):
@@ -122,32 +122,5 @@ class Checks:
         assert usage.input_tokens > 0 and usage.output_tokens > 0 and usage.total_tokens == usage.input_tokens + usage.output_tokens, usage
 
 
-def _failure(kind, call):
-    """Returns the error of class kind that call raises."""
-    try:
-        call()
-    except kind as err:
-        return err
-    raise AssertionError(f"succeeded, want {kind.__name__}")
-
-
-def main(args: list[str]) -> int:
-    if len(args) != 2:
-        print("usage: responses.py BASE_URL", file=sys.stderr)
-        return 2
-    checks = Checks(args[1])
-    failed = 0
-    for name, check in vars(Checks).items():
-        if name.startswith("_"):
-            continue
-        try:
-            check(checks)
-            print(f"ok {name}", flush=True)
-        except Exception:
-            failed = 1
-            print(f"FAILED {name}: {traceback.format_exc()}", flush=True)
-    return failed
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    main(Checks)

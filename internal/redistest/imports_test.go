@@ -1,0 +1,9 @@
+package redistest
+
+import (
+	"testing"
+
+	"bendi/internal/deptest"
+)
+
+func TestImports(t *testing.T) { deptest.StandardLibraryOnly(t) }
