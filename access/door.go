@@ -13,11 +13,14 @@ type Door struct {
 	Keys   *Keys  // of the configuration
 	Store  *Store // nil: there is none
 	Tokens Tokens // nil: none is taken
+	Roll   *Roll  // of those who have passed; nil: there is none
 }
 
 // Tokens checks signed tokens.
 type Tokens interface {
 	Check(ctx context.Context, token string) (Identity, error)
+	// Takes reports whether tokens of an issuer are taken, by its name.
+	Takes(issuer string) bool
 }
 
 // Needed reports whether a secret is needed: once there is any key or token, or
@@ -47,6 +50,31 @@ func (d *Door) Check(ctx context.Context, secret string) (Identity, error) {
 		return d.Tokens.Check(ctx, secret)
 	}
 	return Identity{}, known
+}
+
+// Still returns why somebody who was let in would not be any more: the key or the
+// token was revoked, or what it was known by is gone from the configuration. A key
+// or a token that has only expired since, or a secret that was changed, is no
+// reason: what began in time may finish.
+func (d *Door) Still(who Identity) error {
+	switch p := who.Proof; {
+	case p.Issuer != "":
+		if d.Tokens == nil || !d.Tokens.Takes(p.Issuer) || d.Store != nil && d.Store.Denied(who.Name, p) {
+			return &Refusal{Code: revokedToken, Text: "The token was revoked while this was being answered. Get another where you got it."}
+		}
+		return nil
+	case p.Made && d.Store != nil && d.Store.stands(who.Name), !p.Made && d.Keys.Has(who.Name):
+		return nil
+	}
+	return &Refusal{Code: revokedKey, Text: "The API key was revoked while this was being answered. Ask whoever runs this server for another."}
+}
+
+// Enter notes that who is being answered, see [Roll.Enter].
+func (d *Door) Enter(who Identity, end func(error)) (leave func()) {
+	if d.Roll == nil || who.Name == "" {
+		return func() {}
+	}
+	return d.Roll.Enter(who, end)
 }
 
 // looksSigned reports whether a secret is of the shape of a signed token, and of

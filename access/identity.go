@@ -1,8 +1,8 @@
 package access
 
 import (
-	"context"
 	"strings"
+	"time"
 )
 
 // An Identity is who asks, as far as a secret has shown it.
@@ -10,14 +10,30 @@ type Identity struct {
 	Name     string // of the key, or of a token's issuer and user; what logs and limits call it
 	User     string // whose requests are counted together, whichever key they come with; empty: nobody is named
 	Admin    bool   // may have done what the operator may
+	Metrics  bool   // may read the metrics
 	Priority int    // of its requests; above 0 goes before others
 	Inside   bool   // its requests never leave the house
 	Scopes   Scopes
 	Limits   Limits
+	Proof    Proof
+}
 
-	// Ended ends when the Identity is revoked, and not when it only expires. It
-	// is nil where running answers are not to be cut short by that.
-	Ended context.Context
+// A Proof is what has shown who asks, as far as that can be taken back. The zero
+// Proof is of a key of the configuration.
+type Proof struct {
+	Made   bool      // a key of the [Store]
+	Issuer string    // of a token, by its name; empty: there was no token
+	ID     string    // of the token, its jti; may be empty
+	Issued time.Time // likewise, its iat; zero: it does not say
+}
+
+// Narrowed returns who, with no route where that may read the metrics and says of
+// no route that it may use it: a key for a scraper is for that alone.
+func (who Identity) Narrowed() Identity {
+	if who.Metrics && !who.Admin && who.Scopes.Routes == nil {
+		who.Scopes.Routes = []string{}
+	}
+	return who
 }
 
 // MaxPriority is the highest priority there is, and the lowest below 0.
@@ -106,8 +122,17 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // MaxSecretLength is the longest secret, in bytes, that is looked at.
 const MaxSecretLength = 8 << 10
 
-// invalidKey is the code of a secret that nobody knows.
-const invalidKey = "invalid_api_key"
+// Codes of secrets that open nothing.
+const (
+	invalidKey   = "invalid_api_key" // nobody knows it
+	revokedKey   = "revoked_api_key"
+	revokedToken = "revoked_token"
+)
+
+// RevokedToken is why a token opens nothing that was revoked.
+func RevokedToken() *Refusal {
+	return &Refusal{Code: revokedToken, Text: "The token was revoked. Get another where you got it."}
+}
 
 func unknown() *Refusal {
 	return &Refusal{Code: invalidKey, Text: "The API key is not known here. Ask whoever runs this server for one."}

@@ -34,11 +34,11 @@ const (
 // and has to be there before anything else is. Its methods may be called
 // concurrently.
 type Store struct {
-	dir  string
-	cut  atomic.Bool // running answers end with the key
-	mu   sync.Mutex
-	last fs.FileInfo // of the file when it was last looked at; nil: it was not there; guarded by mu
-	now  atomic.Pointer[snapshot]
+	dir     string
+	changed func() // is called after each change; nil: nothing is
+	mu      sync.Mutex
+	last    fs.FileInfo // of the file when it was last looked at; nil: it was not there; guarded by mu
+	now     atomic.Pointer[snapshot]
 }
 
 // A Key is an API key, without its secret.
@@ -50,6 +50,7 @@ type Key struct {
 	Limits   Limits            `json:"limits,omitzero"`
 	Priority int               `json:"priority,omitempty"`
 	Admin    bool              `json:"admin,omitempty"`
+	Metrics  bool              `json:"metrics,omitempty"`
 	Inside   bool              `json:"inside,omitempty"`
 
 	Created time.Time `json:"created,omitzero"`
@@ -64,12 +65,18 @@ func (k *Key) Active(at time.Time) bool {
 	return k.Revoked.IsZero() && (k.Expires.IsZero() || at.Before(k.Expires))
 }
 
-// A Denial is a token that is no longer taken, by its jti, although it is signed
-// and has not expired. It may be forgotten when the token would have.
+// A Denial says which tokens are no longer taken, although they are signed and
+// have not expired: the one of a jti, or those of a user that were issued before
+// some time. It may be forgotten when they would all have expired.
 type Denial struct {
-	ID    string    `json:"jti"`
-	Until time.Time `json:"until,omitzero"` // zero: for ever
+	ID     string    `json:"jti,omitempty"`
+	User   string    `json:"user,omitempty"`  // as logs call it, such as staff:ann
+	Before time.Time `json:"before,omitzero"` // with User
+	Until  time.Time `json:"until,omitzero"`  // zero: for ever
 }
+
+// over reports whether the denial may be forgotten.
+func (d Denial) over(at time.Time) bool { return !d.Until.IsZero() && !at.Before(d.Until) }
 
 // A record is a key as it is stored.
 type record struct {
@@ -92,9 +99,9 @@ const bookVersion = 1
 type snapshot struct {
 	pepper pepper
 	byHash map[hash]claim
-	keys   []Key // sorted by name
-	denied map[string]time.Time
-	ended  map[string]ending // of the active keys by name
+	keys   []Key             // sorted by name
+	denied map[string]Denial // by jti
+	users  map[string]Denial // likewise, by user
 	any    bool              // there is a key, or once was
 }
 
@@ -104,27 +111,25 @@ type claim struct {
 	until time.Time // zero: as long as the key
 }
 
-// An ending ends the answers of a key that is revoked.
-type ending struct {
-	ctx context.Context
-	end context.CancelFunc
-}
-
 // OpenStore returns the Store in a folder, which may be empty or not there yet:
-// the first change makes it.
-func OpenStore(dir string) (*Store, error) {
+// the first change makes it. From then on changed is called after each change,
+// unless it is nil.
+func OpenStore(dir string, changed func()) (*Store, error) {
 	s := &Store{dir: dir}
 	s.now.Store(&snapshot{})
-	_, err := s.Look()
-	if err != nil {
+	if _, err := s.Look(); err != nil {
 		return nil, err
 	}
+	s.changed = changed
 	return s, nil
 }
 
-// Cut says whether the answers that are running for a key end when it is revoked.
-// It counts for requests from now on.
-func (s *Store) Cut(yes bool) { s.cut.Store(yes) }
+// tell tells that something has changed. s.mu is not held.
+func (s *Store) tell() {
+	if s.changed != nil {
+		s.changed()
+	}
+}
 
 func (s *Store) path() string { return filepath.Join(s.dir, keysFile) }
 
@@ -132,6 +137,11 @@ func (s *Store) path() string { return filepath.Join(s.dir, keysFile) }
 // While what is there cannot be read, the keys stay as they were; the error is
 // returned once for each change.
 func (s *Store) Look() (changed bool, err error) {
+	defer func() {
+		if changed {
+			s.tell()
+		}
+	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info, _ := os.Stat(s.path())
@@ -180,9 +190,8 @@ func (s *Store) read() (*book, pepper, error) {
 
 // adopt has the keys of b count from now on. s.mu is held.
 func (s *Store) adopt(b *book, p pepper) {
-	old := s.now.Load()
-	next := &snapshot{pepper: p, byHash: make(map[hash]claim), denied: make(map[string]time.Time), ended: make(map[string]ending)}
-	next.any = old.any || len(b.Keys) > 0
+	next := &snapshot{pepper: p, byHash: make(map[hash]claim), denied: make(map[string]Denial), users: make(map[string]Denial)}
+	next.any = s.now.Load().any || len(b.Keys) > 0
 	for i := range b.Keys {
 		r := &b.Keys[i]
 		next.byHash[r.Hash] = claim{&r.Key, time.Time{}}
@@ -190,25 +199,16 @@ func (s *Store) adopt(b *book, p pepper) {
 			next.byHash[r.Before] = claim{&r.Key, r.Grace}
 		}
 		next.keys = append(next.keys, r.Key)
-		if !r.Revoked.IsZero() {
-			continue
-		}
-		e, was := old.ended[r.Name]
-		if !was {
-			e.ctx, e.end = context.WithCancel(context.Background())
-		}
-		next.ended[r.Name] = e
 	}
 	slices.SortFunc(next.keys, func(a, b Key) int { return cmp.Compare(a.Name, b.Name) })
 	for _, d := range b.Denied {
-		next.denied[d.ID] = d.Until
-	}
-	s.now.Store(next)
-	for name, e := range old.ended {
-		if _, is := next.ended[name]; !is {
-			e.end()
+		if d.User != "" {
+			next.users[d.User] = d
+		} else {
+			next.denied[d.ID] = d
 		}
 	}
+	s.now.Store(next)
 }
 
 // Any reports whether there is a key, active or not, or has been since the Store
@@ -233,24 +233,34 @@ func (s *Store) Check(_ context.Context, secret string) (Identity, error) {
 	case !ok:
 		return Identity{}, unknown()
 	case !c.key.Revoked.IsZero():
-		return Identity{}, &Refusal{Code: "revoked_api_key", Text: "The API key was revoked. Ask whoever runs this server for another."}
+		return Identity{}, &Refusal{Code: revokedKey, Text: "The API key was revoked. Ask whoever runs this server for another."}
 	case !c.key.Active(at):
 		return Identity{}, &Refusal{Code: "expired_api_key", Text: fmt.Sprintf("The API key expired on %s. Ask whoever runs this server for another.", c.key.Expires.UTC().Format(time.RFC3339))}
 	case !c.until.IsZero() && !at.Before(c.until):
 		return Identity{}, &Refusal{Code: "rotated_api_key", Text: "The API key has a new secret, and this is the old one. Ask whoever runs this server for the new one."}
 	}
 	k := c.key
-	who := Identity{Name: k.Name, User: k.User, Admin: k.Admin, Priority: k.Priority, Inside: k.Inside, Scopes: k.Scopes, Limits: k.Limits}
-	if s.cut.Load() {
-		who.Ended = now.ended[k.Name].ctx
-	}
-	return who, nil
+	who := Identity{Name: k.Name, User: k.User, Admin: k.Admin, Metrics: k.Metrics, Priority: k.Priority, Inside: k.Inside, Scopes: k.Scopes, Limits: k.Limits, Proof: Proof{Made: true}}
+	return who.Narrowed(), nil
 }
 
-// Denied reports whether the token of a jti is denied.
-func (s *Store) Denied(id string) bool {
-	until, denied := s.now.Load().denied[id]
-	return denied && (until.IsZero() || time.Now().Before(until))
+// stands reports whether there is a key of that name which was not revoked.
+func (s *Store) stands(name string) bool {
+	keys := s.now.Load().keys
+	i, is := slices.BinarySearchFunc(keys, name, func(k Key, name string) int { return cmp.Compare(k.Name, name) })
+	return is && keys[i].Revoked.IsZero()
+}
+
+// Denied reports whether a token is denied that names a user. Of a user whose
+// tokens are denied up to some time, one that does not say when it was issued is
+// as well.
+func (s *Store) Denied(user string, p Proof) bool {
+	now, at := s.now.Load(), time.Now()
+	if d, denied := now.denied[p.ID]; denied && p.ID != "" && !d.over(at) {
+		return true
+	}
+	d, denied := now.users[user]
+	return denied && !d.over(at) && !p.Issued.After(d.Before)
 }
 
 // Create makes a key with what k says, and returns it with its secret, which
@@ -313,17 +323,27 @@ func (s *Store) Revoke(name string) (k Key, err error) {
 	return k, err
 }
 
-// Deny has the token of a jti taken no more. Denials whose time is over are
-// forgotten.
+// maxDenied is how many denials are kept: each is read again with every change.
+const maxDenied = 100_000
+
+// Deny has tokens taken no more. Denials whose time is over are forgotten.
 func (s *Store) Deny(d Denial) error {
-	if d.ID == "" || len(d.ID) > 256 {
-		return fmt.Errorf("the jti of a token has 1 to 256 characters, not %d", len(d.ID))
+	switch {
+	case (d.ID == "") == (d.User == ""):
+		return errors.New("want either the jti of a token, or the user whose tokens are meant")
+	case len(d.ID) > maxEntry || len(d.User) > maxEntry:
+		return fmt.Errorf("the jti of a token and the name of a user have at most %d characters, not %d", maxEntry, len(d.ID)+len(d.User))
+	case d.User != "" && d.Before.IsZero():
+		return errors.New("of a user, want the time before which tokens were issued that are meant")
 	}
 	return s.change(func(b *book, _ pepper) error {
 		now := time.Now()
 		b.Denied = slices.DeleteFunc(b.Denied, func(have Denial) bool {
-			return have.ID == d.ID || !have.Until.IsZero() && now.After(have.Until)
+			return have.ID == d.ID && have.User == d.User || have.over(now)
 		})
+		if len(b.Denied) >= maxDenied {
+			return fmt.Errorf("%d tokens are revoked already, and no more are kept: give each an end with --for, or have their issuer change its key", len(b.Denied))
+		}
 		b.Denied = append(b.Denied, d)
 		return nil
 	})
@@ -331,7 +351,12 @@ func (s *Store) Deny(d Denial) error {
 
 // change changes what the file holds, as it is now. Whoever else would change it
 // waits.
-func (s *Store) change(with func(*book, pepper) error) error {
+func (s *Store) change(with func(*book, pepper) error) (err error) {
+	defer func() {
+		if err == nil {
+			s.tell()
+		}
+	}()
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("making the folder of the API keys: %w", err)
 	}

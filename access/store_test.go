@@ -17,7 +17,7 @@ import (
 
 func openStore(t testing.TB, dir string) *access.Store {
 	t.Helper()
-	s, err := access.OpenStore(dir)
+	s, err := access.OpenStore(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestStore(t *testing.T) {
 		t.Error("opening a store makes its folder")
 	}
 	want := access.Identity{Name: "shop", User: "ann", Admin: true, Priority: 3, Inside: true,
-		Scopes: access.Scopes{Routes: []string{"/v1/chat"}}, Limits: access.Limits{Concurrent: 2}}
+		Scopes: access.Scopes{Routes: []string{"/v1/chat"}}, Limits: access.Limits{Concurrent: 2}, Proof: access.Proof{Made: true}}
 	secret := create(t, s, access.Key{Name: "shop", User: "ann", Admin: true, Priority: 3, Inside: true, Scopes: want.Scopes, Limits: want.Limits, Labels: map[string]string{"team": "a"}})
 	other := openStore(t, dir) // as after a restart, or in another process
 	for name, s := range map[string]*access.Store{"itself": s, "another": other} {
@@ -93,7 +93,7 @@ func TestStore(t *testing.T) {
 func TestRevokeAndRotate(t *testing.T) {
 	dir := t.TempDir()
 	command, server := openStore(t, dir), openStore(t, dir)
-	server.Cut(true)
+	d := &access.Door{Keys: new(access.Keys), Store: server}
 	first := create(t, command, access.Key{Name: "shop"})
 	look := func() {
 		t.Helper()
@@ -122,8 +122,8 @@ func TestRevokeAndRotate(t *testing.T) {
 	if code(t, server, second) == "" || code(t, server, first) == "" || code(t, server, third) != "" {
 		t.Error("without a grace the newest secret opens alone")
 	}
-	if who.Ended.Err() != nil {
-		t.Error("a rotation ends what runs")
+	if err := d.Still(who); err != nil {
+		t.Errorf("a rotation ends what runs: %v", err)
 	}
 	if _, err := command.Revoke("shop"); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestRevokeAndRotate(t *testing.T) {
 	if got := code(t, server, third); got != "revoked_api_key" {
 		t.Errorf("after it was revoked: %q", got)
 	}
-	if who.Ended.Err() == nil {
+	if d.Still(who) == nil {
 		t.Error("what runs for a revoked key goes on")
 	}
 	if _, _, err := command.Rotate("shop", 0); err == nil {
@@ -169,14 +169,45 @@ func TestExpiry(t *testing.T) {
 		if _, _, err := s.Create(access.Key{Name: "late", Expires: time.Now()}); err == nil {
 			t.Error("a key was made that has expired")
 		}
-		s.Deny(access.Denial{ID: "a", Until: time.Now().Add(time.Hour)})
-		if !s.Denied("a") || s.Denied("b") || s.Denied("") {
-			t.Error("denied are not those that should be")
+		now := time.Now()
+		for _, d := range []access.Denial{{ID: "a", Until: now.Add(time.Hour)}, {ID: "for ever"}, {User: "staff:ann", Before: now, Until: now.Add(time.Hour)}} {
+			if err := s.Deny(d); err != nil {
+				t.Error(err)
+			}
+		}
+		token := func(id string, issued time.Time) access.Proof {
+			return access.Proof{Issuer: "staff", ID: id, Issued: issued}
+		}
+		later := now.Add(time.Second)
+		for _, tt := range []struct {
+			user       string
+			proof      access.Proof
+			want, then bool // within the hour, and after it
+		}{
+			{"staff:bob", token("a", later), true, false},
+			{"staff:bob", token("for ever", later), true, true},
+			{"staff:bob", token("b", now), false, false},
+			{"staff:bob", token("", now), false, false},
+			{"staff:ann", token("b", now), true, false},
+			{"staff:ann", token("", time.Time{}), true, false},
+			{"staff:ann", token("b", later), false, false},
+			{"", token("", later), false, false},
+		} {
+			if got := s.Denied(tt.user, tt.proof); got != tt.want {
+				t.Errorf("%s, %+v: denied = %v, want %v", tt.user, tt.proof, got, tt.want)
+			}
+			defer func() {
+				if got := s.Denied(tt.user, tt.proof); got != tt.then {
+					t.Errorf("%s, %+v, after an hour: denied = %v, want %v", tt.user, tt.proof, got, tt.then)
+				}
+			}()
+		}
+		for _, d := range []access.Denial{{}, {ID: "a", User: "b"}, {User: "b"}, {ID: strings.Repeat("x", 257)}} {
+			if s.Deny(d) == nil {
+				t.Errorf("%+v is a denial", d)
+			}
 		}
 		time.Sleep(2 * time.Hour)
-		if s.Denied("a") {
-			t.Error("denied for ever")
-		}
 	})
 }
 
@@ -186,7 +217,7 @@ func TestManyWriters(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {
-			s, err := access.OpenStore(dir)
+			s, err := access.OpenStore(dir, nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -232,7 +263,7 @@ func TestDamage(t *testing.T) {
 			if err := tt.harm(dir); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := access.OpenStore(dir); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := access.OpenStore(dir, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("OpenStore = %v, want %q in it", err, tt.want)
 			}
 			s.Look()

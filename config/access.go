@@ -15,7 +15,9 @@ import (
 type Access struct {
 	Keys     []Key        `yaml:"keys"`
 	JWT      []JWT        `yaml:"jwt"`
-	OnRevoke RevokePolicy `yaml:"on_revoke"` // what happens to the running answers of a key that is revoked
+	OnRevoke RevokePolicy `yaml:"on_revoke"` // what happens to the running answers of a key or token that is revoked
+
+	FailuresPerMinute int `yaml:"failures_per_minute"` // wrong keys from one address before it is told to wait; 0: it never is
 }
 
 // A Key is an API key. After Load, Key holds the secret wherever it was
@@ -27,6 +29,7 @@ type Key struct {
 
 	Priority int      `yaml:"priority"` // of its requests; above 0 goes before others
 	Admin    bool     `yaml:"admin"`    // may have done what the operator may
+	Metrics  bool     `yaml:"metrics"`  // may read the metrics
 	User     string   `yaml:"user"`     // whose requests are counted together; empty: nobody is named
 	Inside   bool     `yaml:"inside"`   // its requests never leave the house
 	Routes   []string `yaml:"routes"`   // that it may use; none: all
@@ -36,7 +39,8 @@ type Key struct {
 
 // Identity returns who the key is of.
 func (k Key) Identity() access.Identity {
-	return access.Identity{Name: k.Name, User: k.User, Admin: k.Admin, Priority: k.Priority, Inside: k.Inside, Scopes: scopes(k.Routes, k.Models), Limits: k.Limits.Access()}
+	who := access.Identity{Name: k.Name, User: k.User, Admin: k.Admin, Metrics: k.Metrics, Priority: k.Priority, Inside: k.Inside, Scopes: scopes(k.Routes, k.Models), Limits: k.Limits.Access()}
+	return who.Narrowed()
 }
 
 // scopes makes the Scopes of two lists, of which an empty one is everything.
@@ -156,10 +160,14 @@ func (d *decoder) jwtSecrets(c *Config) {
 const (
 	minJWTSecret = 32 // bytes
 	maxScopes    = 256
+	maxFailures  = 100_000
 )
 
 func (c *Config) checkAccess(bad bad) {
 	one(bad, "access.on_revoke", c.Access.OnRevoke)
+	if n := c.Access.FailuresPerMinute; n < 0 || n > maxFailures {
+		bad("access.failures_per_minute", "want 0 (no limit) to %d, have %d", maxFailures, n)
+	}
 	c.checkKeys(bad)
 	for i := range c.Access.JWT {
 		c.Access.JWT[i].check(bad, fmt.Sprintf("access.jwt[%d]", i), c.Access.JWT[:i])

@@ -115,6 +115,9 @@ func (c *Config) checkModels(bad bad) {
 		if d := time.Duration(m.UnloadAfter); d != 0 && (d < time.Second || d > 30*24*time.Hour) {
 			bad(key+".unload_after", "want 0s (never) or 1s to 720h, have %v", m.UnloadAfter)
 		}
+		if d := time.Duration(m.HangTimeout); d != 0 && (d < 10*time.Second || d > 24*time.Hour) {
+			bad(key+".hang_timeout", "want 0s (none) or 10s to 24h, have %v", m.HangTimeout)
+		}
 		for i, dir := range m.AdapterDirs {
 			if dir == "" {
 				bad(fmt.Sprintf("%s.adapter_dirs[%d]", key, i), "is empty: want a folder")

@@ -62,6 +62,7 @@ type Model struct {
 
 	Load           LoadTime          `yaml:"load"`
 	UnloadAfter    Duration          `yaml:"unload_after"`    // without a request; 0 means never
+	HangTimeout    Duration          `yaml:"hang_timeout"`    // longest that a step of the engine may take; 0 means any time
 	AdapterDirs    []Path            `yaml:"adapter_dirs"`    // folders that adapters may be loaded from while the server runs
 	TemplateKwargs map[string]Scalar `yaml:"template_kwargs"` // what requests may give to the chat template, with defaults of the same types
 
@@ -91,6 +92,7 @@ type Server struct {
 	AllowOrigins []string `yaml:"allow_origins"` // web pages that may call, by origin; * is any; empty means those of this machine, and any where a key is needed
 	Hosts        []string `yaml:"hosts"`         // names by which clients may call, beside those of this machine
 	AdminListen  string   `yaml:"admin_listen"`  // host:port of what the operator asks; empty means that it is asked at listen
+	OpenMetrics  bool     `yaml:"open_metrics"`  // the metrics need no key
 	TLS          TLS      `yaml:"tls"`
 
 	MaxConnections           int `yaml:"max_connections"`             // at once; 0 means any number
@@ -120,7 +122,7 @@ func Default() *Config {
 		Stores:   storeDefaults(),
 		Ledger:   ledgerDefaults(),
 		Lexicons: []Lexicon{{Path: Starter, Tags: map[string]string{}}},
-		Access:   Access{OnRevoke: "cut"},
+		Access:   Access{OnRevoke: "cut", FailuresPerMinute: 20},
 		Limits:   countingDefaults(),
 		Server: Server{
 			MaxBody:      8 << 20,
@@ -139,7 +141,9 @@ func Default() *Config {
 }
 
 // modelDefaults is what a model has that says nothing else.
-func modelDefaults() Model { return Model{Slots: 16, Load: LoadStart, Options: load.Defaults()} }
+func modelDefaults() Model {
+	return Model{Slots: 16, Load: LoadStart, HangTimeout: Duration(5 * 60e9), Options: load.Defaults()}
+}
 
 // Paths returns those of the routes.
 func (c *Config) Paths() []string {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -17,6 +18,14 @@ type Ledger struct {
 	RetainDays   int              `yaml:"retain_days"`   // after which a file is removed; 0: never
 	KeyFile      Path             `yaml:"key_file"`      // of the hashes; empty: they have none
 	Prices       map[string]Price `yaml:"prices"`        // by model
+	Text         LedgerText       `yaml:"text"`
+}
+
+// A LedgerText says of which requests the words are kept as well, beside the
+// records.
+type LedgerText struct {
+	Routes     []string `yaml:"routes"`      // paths; none: no words are kept
+	RetainDays int      `yaml:"retain_days"` // after which they are removed; 0: never
 }
 
 type (
@@ -37,7 +46,7 @@ func (LedgerSync) Values() []string { return []string{"interval", "each"} }
 func ledgerDefaults() Ledger {
 	return Ledger{
 		Store: "file", WhenFull: "degrade", Sync: "interval", SyncInterval: Duration(time.Second), MaxFile: 64 << 20, RetainDays: 184,
-		Prices: map[string]Price{},
+		Prices: map[string]Price{}, Text: LedgerText{Routes: []string{}, RetainDays: 30},
 	}
 }
 
@@ -64,6 +73,16 @@ func (c *Config) checkLedger(bad bad) {
 		} else if info.Size() < leastLedgerKey {
 			bad("ledger.key_file", "has %d bytes, want at least %d; make it with: openssl rand -hex 32", info.Size(), leastLedgerKey)
 		}
+	}
+	for i, route := range l.Text.Routes {
+		if !slices.Contains(c.Paths(), route) {
+			bad(fmt.Sprintf("ledger.text.routes[%d]", i), "no route %q%s", route, suggest(route, c.Paths()))
+		} else if l.Store == Off {
+			bad(fmt.Sprintf("ledger.text.routes[%d]", i), "words are kept beside the records, and ledger.store is off")
+		}
+	}
+	if n := l.Text.RetainDays; n < 0 || n > 36500 {
+		bad("ledger.text.retain_days", "want 0 (for ever) to 36500 days, have %d", n)
 	}
 	for _, model := range slices.Sorted(maps.Keys(l.Prices)) {
 		if p := l.Prices[model]; p.Prompt < 0 || p.Completion < 0 {

@@ -43,6 +43,9 @@ const maxFile = 1 << 20
 // keyVariable adds an API key without a configuration file.
 const keyVariable = "BENDI_API_KEY"
 
+// EnvironmentKey is the name of the key in BENDI_API_KEY.
+const EnvironmentKey = "environment"
+
 // Load returns the configuration that opts describe, checked, and where each
 // setting came from. The paths in it are absolute.
 //
@@ -240,7 +243,7 @@ func (d *decoder) keys(c *Config) {
 		}
 	}
 	key := fmt.Sprintf("access.keys[%d]", len(c.Access.Keys))
-	c.Access.Keys = append(c.Access.Keys, Key{Name: "environment", Key: NewSecret(secret)})
+	c.Access.Keys = append(c.Access.Keys, Key{Name: EnvironmentKey, Key: NewSecret(secret)})
 	for _, key := range []string{key + ".name", key + ".key"} {
 		d.origins[key], d.outside[key] = "environment "+keyVariable, true
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 )
@@ -28,6 +29,16 @@ func (o *Origins) Of(key string) Origin {
 		return from
 	}
 	return "default"
+}
+
+// Sets reports whether anything of a section, such as relay, was given.
+func (o *Origins) Sets(section string) bool {
+	for key := range o.byKey {
+		if rest, ok := strings.CutPrefix(key, section); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return true
+		}
+	}
+	return false
 }
 
 // A Setting is one value of a Config as text, with its key and its origin.

@@ -44,6 +44,8 @@ type Relay struct {
 	Drain      Duration `yaml:"drain"`
 	Congestion string   `yaml:"congestion"`
 
+	MetricsListen string `yaml:"metrics_listen"` // host:port where it is told how the relay is; empty: nowhere
+
 	Upstreams map[string]RelayUpstream `yaml:"upstreams"` // by name
 	Edges     map[string]RelayEdge     `yaml:"edges"`     // by name
 }
@@ -138,6 +140,11 @@ func (c *Config) checkRelay(bad bad) {
 	r := &c.Relay
 	if _, _, err := net.SplitHostPort(r.Listen); err != nil {
 		bad("relay.listen", "want host:port such as 0.0.0.0:8443, have %q", r.Listen)
+	}
+	if _, _, err := net.SplitHostPort(r.MetricsListen); r.MetricsListen != "" && err != nil {
+		bad("relay.metrics_listen", "want host:port such as 127.0.0.1:9464, have %q", r.MetricsListen)
+	} else if r.MetricsListen == r.Listen {
+		bad("relay.metrics_listen", "is %s, where edges connect; want another port", r.Listen)
 	}
 	if (r.CertFile == "") != (r.CertKeyFile == "") {
 		bad("relay.cert_key_file", "cert_file and cert_key_file go together")

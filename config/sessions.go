@@ -23,6 +23,7 @@ type Sessions struct {
 	PerUser      bool         `yaml:"per_user"` // the users that requests name have sessions of their own
 	MaxSize      Size         `yaml:"max_size"` // of a stored session
 	Keys         []SessionKey `yaml:"encryption_keys"`
+	ReadPlain    bool         `yaml:"read_unencrypted"` // with keys, what was stored before there were any is believed
 }
 
 // A SessionKey encrypts what is stored of sessions. The first does; the others
@@ -178,6 +179,9 @@ func (c *Config) checkSessions(bad bad) {
 		if _, err := k.Bytes(); err != nil {
 			bad(key+".key", "%v", err)
 		}
+	}
+	if s.ReadPlain && len(s.Keys) == 0 {
+		bad("sessions.read_unencrypted", "goes with encryption_keys: without any, nothing is encrypted")
 	}
 	for i, r := range c.Routes {
 		one(bad, fmt.Sprintf("routes[%d].session", i), r.Session)

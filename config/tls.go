@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"bendi/access"
 )
 
 // TLS says how the server proves who it is. Without a certificate it serves
@@ -110,6 +112,9 @@ func (s Server) checkDoors(bad bad, listen string) {
 		if n.have != 0 && (n.have < 8 || n.have > 1<<20) {
 			bad("server."+n.key, "want 0 (any number) or 8 to %d, have %d", 1<<20, n.have)
 		}
+	}
+	if s.OpenMetrics && s.AdminListen == "" && !access.IsLoopback(listen) {
+		bad("server.open_metrics", "would show them to whoever can reach %s; give them an address of their own with server.admin_listen, or a key with metrics: true", listen)
 	}
 	if s.AdminListen == "" {
 		return

@@ -19,7 +19,9 @@
 // A turn is stored before the client is told that its answer has ended. Turns
 // of one session are answered one after the other. A session belongs to its
 // [Owner], and no other can read, change or notice it. A stored value names its
-// session and is believed only where that is the one that was asked for. When
+// session and is believed only where that is the one that was asked for. What was
+// deleted does not come back with a turn that began before, the first of its
+// session included, whichever of the gateways that share a store answers it. When
 // the store fails, nothing is pretended: the request fails, or the answer says
 // that it was given without memory.
 //

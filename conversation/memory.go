@@ -3,6 +3,7 @@ package conversation
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,8 +15,10 @@ import (
 // A Memory keeps conversations in a [Store]. It may be used concurrently.
 type Memory struct {
 	Options
-	store *steady
-	queue queue
+	store  *steady
+	queue  queue
+	recent *recent // nil: other programs change what is stored
+	name   string  // of this gateway among those that share the store
 }
 
 // New returns a Memory. Closing it closes the store.
@@ -31,7 +34,11 @@ func New(o Options) *Memory {
 	if o.Observe == nil {
 		o.Observe = nobody{}
 	}
-	return &Memory{Options: o, store: newSteady(o.Store, o.Observe)}
+	m := &Memory{Options: o, store: newSteady(o.Store, o.Observe), name: rand.Text()}
+	if _, shared := o.Store.(Leaser); !shared {
+		m.recent = &recent{age: o.TTL / 2}
+	}
+	return m
 }
 
 // Close closes the store.
@@ -54,12 +61,50 @@ func (m *Memory) load(ctx context.Context, key Key, limit, ttl time.Duration) (*
 }
 
 // fetch loads a session within a part of the budget of a request.
-func (m *Memory) fetch(ctx context.Context, b *budget, part time.Duration, key Key, ttl time.Duration) (v Value, err error) {
-	err = m.store.spend(ctx, b, part, "load", func(ctx context.Context) (err error) {
+func (m *Memory) fetch(ctx context.Context, b *budget, part time.Duration, key Key, ttl time.Duration) (*Session, error) {
+	var v Value
+	err := m.store.spend(ctx, b, part, "load", func(ctx context.Context) (err error) {
 		v, err = m.Store.Load(ctx, key, ttl)
 		return err
 	})
-	return v, err
+	if err != nil {
+		return nil, err
+	}
+	return m.believe(key, v)
+}
+
+// use returns a session for a turn of it, which is kept for at least half its
+// time from now on: the one at hand, or what is stored.
+func (m *Memory) use(ctx context.Context, b *budget, key Key) (*Session, error) {
+	if m.recent != nil && m.Unreachable() == nil {
+		if s := m.recent.get(key); s != nil {
+			return s, nil
+		}
+	}
+	return m.fetch(ctx, b, b.whole/2, key, m.TTL)
+}
+
+// changed says that a session is stored as it was saved.
+func (m *Memory) changed(s *Session, v Value, era int) {
+	if m.recent != nil {
+		s.version, s.size = v.Version, len(v.Data)
+		m.recent.keep(s, era)
+	}
+}
+
+// forgetRecent has what is at hand of a session be read again.
+func (m *Memory) forgetRecent(key Key) {
+	if m.recent != nil {
+		m.recent.forget(key)
+	}
+}
+
+// era returns the one that a session is saved in.
+func (m *Memory) era() int {
+	if m.recent == nil {
+		return 0
+	}
+	return m.recent.begin()
 }
 
 // believe reads what the store says is a session. That it is none is a failure
@@ -67,7 +112,7 @@ func (m *Memory) fetch(ctx context.Context, b *budget, part time.Duration, key K
 func (m *Memory) believe(key Key, v Value) (*Session, error) {
 	s, err := m.read(key, v)
 	if err != nil {
-		return nil, &storeError{err}
+		return nil, &storeError{err: err, unread: true}
 	}
 	return s, nil
 }
@@ -144,8 +189,10 @@ func (m *Memory) List(ctx context.Context, owner Owner, after string, limit int)
 }
 
 // Delete forgets a session, and reports whether there was one. A turn of it
-// that is being answered is not stored.
+// that began before, and is being answered, is not stored, be it the first.
 func (m *Memory) Delete(ctx context.Context, key Key) (was bool, err error) {
+	m.queue.void(func(k Key) bool { return k == key })
+	defer m.forgetRecent(key)
 	err = m.store.call(ctx, "delete", m.patient(), func(ctx context.Context) (err error) {
 		was, err = m.Store.Delete(ctx, key)
 		return err
@@ -154,7 +201,12 @@ func (m *Memory) Delete(ctx context.Context, key Key) (was bool, err error) {
 }
 
 // DeleteAll forgets all sessions of an owner, and returns how many those were.
+// Turns that are being answered are not stored.
 func (m *Memory) DeleteAll(ctx context.Context, owner Owner) (n int, err error) {
+	m.queue.void(func(k Key) bool { return k.Owner == owner })
+	if m.recent != nil {
+		defer m.recent.forgetAll(owner)
+	}
 	err = m.store.call(ctx, "delete", time.Minute, func(ctx context.Context) (err error) {
 		n, err = m.Store.DeleteAll(ctx, owner)
 		return err
@@ -246,6 +298,7 @@ func (m *Memory) reseal(ctx context.Context, key Key) (bool, error) {
 		return false, err
 	}
 	err = m.Store.Save(ctx, key, v.Version, next, rest)
+	m.forgetRecent(key)
 	if errors.Is(err, ErrConflict) {
 		return false, nil // a turn was faster
 	}

@@ -48,7 +48,7 @@ type By string
 
 const (
 	Asked  By = "asked" // those that name one
-	ByUser By = "user"  // those as well that name a user: the session is called so
+	ByUser By = "user"  // those as well that name a user: the session is called ~ and that
 	Never  By = "off"   // none
 )
 

@@ -59,21 +59,24 @@ func (s *Session) Turn(id string) (*Turn, bool) {
 // that go on from its end, there is one at a time.
 func (t *turn) place(ctx context.Context, req *chat.Request) error {
 	m, p := t.memory, req.Turn
-	var v Value
 	var err error
-	switch {
-	case p.Begins():
-		t.session = &Session{Key: t.key, Created: time.Now()}
-	case p.Head:
-		t.claim, v, err = m.enter(ctx, t.key, &t.budget)
-	default:
-		v, err = m.fetch(ctx, &t.budget, t.budget.whole/2, t.key, m.TTL)
+	if p.Begins() || p.Head {
+		t.claim, t.session, err = m.enter(ctx, t.key, &t.budget, p.Begins())
+	} else {
+		t.session, err = m.use(ctx, &t.budget, t.key)
 	}
-	if err == nil && !p.Begins() {
-		t.session, err = m.believe(t.key, v)
+	if p.Begins() && errors.Is(err, ErrNotFound) {
+		t.session, err = &Session{Key: t.key, Created: time.Now()}, nil
 	}
 	if _, failed := errors.AsType[*storeError](err); failed {
+		if p.Begins() && !p.Silent && m.Down == Stateless {
+			t.withoutMemory(ctx, err)
+			return nil
+		}
 		m.Observe.Turn("failed")
+		if e := asError(unavailable(err)); e.Code == CodeUnread {
+			return e
+		}
 		return &chat.Error{Kind: chat.Unavailable, Code: CodeStoreDown, RetryAfter: restTime, Err: err, Param: t.param(),
 			Msg: "The memory of conversations cannot be reached. Try again, or send the whole conversation in 'input'."}
 	}
@@ -202,14 +205,11 @@ func (t *turn) add(ctx context.Context, turn Turn) error {
 
 // again reads the session again.
 func (t *turn) again(ctx context.Context) (*Session, error) {
-	v, err := t.memory.fetch(ctx, &t.budget, t.budget.left, t.key, 0)
+	s, err := t.memory.fetch(ctx, &t.budget, t.budget.left, t.key, 0)
 	if errors.Is(err, ErrNotFound) {
 		return nil, ErrConflict // it was deleted
 	}
-	if err != nil {
-		return nil, err
-	}
-	return t.memory.believe(t.key, v)
+	return s, err
 }
 
 // An Eraser is a [Store] that has to be told that what it stored before is to
@@ -235,7 +235,7 @@ func (m *Memory) Forget(ctx context.Context, key Key, id string) (bool, error) {
 func (m *Memory) forget(ctx context.Context, key Key, id string) (bool, error) {
 	s, err := m.load(ctx, key, m.patient(), 0)
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		return m.Delete(ctx, key) // its first turn may be being answered
 	}
 	if err != nil {
 		return false, err
@@ -266,6 +266,7 @@ func (m *Memory) forget(ctx context.Context, key Key, id string) (bool, error) {
 		return false, err
 	}
 	err = m.store.call(ctx, "save", m.patient(), func(ctx context.Context) error { return m.Store.Save(ctx, key, s.version, v, m.TTL) })
+	m.forgetRecent(key)
 	if err != nil {
 		return false, err
 	}

@@ -21,6 +21,7 @@ type queue struct {
 type head struct {
 	free  chan struct{} // has one while no turn is answered
 	users int           // turns that hold it or wait
+	turn  *claim        // that is answered; nil: none is
 }
 
 // enter waits until it is the turn's turn, at most for a patience. It reports
@@ -58,10 +59,36 @@ func (q *queue) enter(ctx context.Context, key Key, patience time.Duration) bool
 	return false
 }
 
+// hold says which claim the turn that was let in has.
+func (q *queue) hold(c *claim) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.heads[c.key].turn = c
+}
+
+// void has the turns that are answered of some sessions not begin those: they
+// are deleted. One that is being stored is waited for.
+func (q *queue) void(of func(Key) bool) {
+	q.mu.Lock()
+	var turns []*claim
+	for key, h := range q.heads {
+		if h.turn != nil && of(key) {
+			turns = append(turns, h.turn)
+		}
+	}
+	q.mu.Unlock()
+	for _, c := range turns {
+		c.saving.Lock()
+		c.void = true
+		c.saving.Unlock()
+	}
+}
+
 // leave lets the next turn in.
 func (q *queue) leave(key Key) {
 	q.mu.Lock()
 	h := q.heads[key]
+	h.turn = nil
 	q.mu.Unlock()
 	h.free <- struct{}{}
 	q.part(key, h)
@@ -90,37 +117,50 @@ type claim struct {
 	held   bool // the lease is known to be ours
 	sent   bool // it may be ours
 
+	saving sync.Mutex // held while the turn is stored; guards void
+	void   bool       // the session was deleted since: this turn may not begin it
+
 	done chan struct{} // closed when the lease is not to be renewed any more
 	wg   sync.WaitGroup
 }
 
-// enter waits for the session to be free, and reads it. The claim is there
-// unless the session is busy here, and is to be left in any case.
-func (m *Memory) enter(ctx context.Context, key Key, b *budget) (*claim, Value, error) {
+// enter waits for the session to be free, and reads it. One that is new, for its
+// name was just drawn, is not there. The claim is there unless the session is
+// busy here, and is to be left in any case.
+func (m *Memory) enter(ctx context.Context, key Key, b *budget, isNew bool) (*claim, *Session, error) {
 	patience := m.Patience
 	if m.Busy == Refuse {
 		patience = 0
 	}
 	until := time.Now().Add(patience)
 	if !m.queue.enter(ctx, key, patience) {
-		return nil, Value{}, m.busy(ctx)
+		return nil, nil, m.busy(ctx)
 	}
 	c := &claim{memory: m, key: key}
+	m.queue.hold(c)
 	if c.leaser, _ = m.Store.(Leaser); c.leaser != nil {
 		v, err := c.take(ctx, b, until)
-		return c, v, err
+		if err != nil {
+			return c, nil, err
+		}
+		s, err := m.believe(key, v)
+		return c, s, err
 	}
-	v, err := m.fetch(ctx, b, b.whole/2, key, m.TTL)
-	return c, v, err
+	if isNew {
+		return c, nil, ErrNotFound
+	}
+	s, err := m.use(ctx, b, key)
+	return c, s, err
 }
 
 // take waits for the lease, and reads the session with it.
 func (c *claim) take(ctx context.Context, b *budget, until time.Time) (v Value, err error) {
-	c.token = rand.Text()
+	c.token = c.memory.name + rand.Text()
+	lease := c.lease()
 	for {
 		err := c.memory.store.spend(ctx, b, b.whole/2, "load", func(ctx context.Context) (err error) {
 			c.sent = true
-			v, c.held, err = c.leaser.Begin(ctx, c.key, Lease{c.token, leaseTime}, c.memory.TTL)
+			v, c.held, err = c.leaser.Begin(ctx, c.key, lease, c.memory.TTL)
 			return err
 		})
 		switch {
@@ -143,8 +183,11 @@ func (c *claim) take(ctx context.Context, b *budget, until time.Time) (v Value, 
 	}
 }
 
+func (c *claim) lease() Lease { return Lease{c.memory.name, c.token, leaseTime} }
+
 // keep renews the lease until stop. One that is lost meanwhile shows when the
-// turn is stored: its version is not that which was read.
+// turn is stored: its version is not that which was read, or it was to begin
+// the session.
 func (c *claim) keep() {
 	done := make(chan struct{})
 	c.done = done
@@ -156,8 +199,8 @@ func (c *claim) keep() {
 			case <-done:
 				return
 			case <-tick.C:
-				c.memory.store.call(context.Background(), "lease", c.memory.Limit, func(ctx context.Context) error {
-					_, err := c.leaser.Renew(ctx, c.key, Lease{c.token, leaseTime})
+				c.memory.store.call(context.Background(), "lease", max(c.memory.Limit, probeTime), func(ctx context.Context) error {
+					_, err := c.leaser.Renew(ctx, c.key, c.lease())
 					return err
 				})
 			}
@@ -178,6 +221,11 @@ func (c *claim) stop() {
 func (c *claim) save(ctx context.Context, b *budget, was uint64, v Value) error {
 	c.stop()
 	m := c.memory
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	if c.void && was == 0 {
+		return ErrConflict
+	}
 	return m.store.spend(ctx, b, b.left, "save", func(ctx context.Context) error {
 		if c.leaser == nil {
 			return m.Store.Save(ctx, c.key, was, v, m.TTL)

@@ -115,12 +115,19 @@ func (r *remembered) key(req *chat.Request) (key Key, ok bool, err error) {
 			return Key{}, false, err
 		}
 	}
-	id := cmp.Or(req.Session, user)
+	id := req.Session
+	if id == "" && user != "" {
+		id = userPrefix + user
+	}
 	if !r.memory.PerUser {
 		user = ""
 	}
 	return Key{OwnerOf(req.Principal, user), id}, id != "", nil
 }
+
+// userPrefix begins the id of a session that a user has by its name. No id that
+// a client may choose begins so.
+const userPrefix = "~"
 
 // longestUser is how long the name of a user may be in bytes. Those of coding
 // agents have 160.

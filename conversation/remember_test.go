@@ -341,7 +341,7 @@ func TestStoreIsLate(t *testing.T) {
 			late.Store(int64(step.late))
 			for i := range 10 {
 				begin := time.Now()
-				_, told, err := say(t, r, ask("s", "q"))
+				_, told, err := say(t, r, ask(fmt.Sprint(step.late, i), "q"))
 				if err != nil || told == nil || told.Stateless != step.stateless || told.Lost != step.lost || time.Since(begin) != step.took {
 					t.Errorf("%v late, request %d: took %v, told %+v, %v; want %v, stateless %v", step.late, i, time.Since(begin), told, err, step.took, step.stateless)
 				}
@@ -445,6 +445,36 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+// What was never sealed is refused where there are keys, by a turn, by whoever
+// reads and by what seals, unless it is said that it is from before.
+func TestPlainIsRefused(t *testing.T) {
+	store := new(storetest.Store)
+	plain := conversation.New(conversation.Options{Store: store})
+	if _, _, err := say(t, plain.Remember(&model{}, conversation.Policy{}, nil), ask("s", "words")); err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := conversation.NewSealer(conversation.SealKey{ID: "k", Secret: []byte(strings.Repeat("k", 32))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, read := range []bool{false, true, false} {
+		if read {
+			sealer.ReadPlain = true
+		}
+		memory := conversation.New(conversation.Options{Store: store, Sealer: sealer})
+		_, _, err := say(t, memory.Remember(&model{}, conversation.Policy{}, nil), ask("s", "more"))
+		if _, verify := memory.Verify(t.Context()); (err == nil) != sealer.ReadPlain || (verify == nil) != sealer.ReadPlain {
+			t.Errorf("read %v: a turn %v, verified %v", sealer.ReadPlain, err, verify)
+		}
+		if e, ok := errors.AsType[*chat.Error](err); err != nil && !(ok && e.Code == conversation.CodeUnread && memory.Unreachable() == nil) {
+			t.Errorf("a turn: %v, and the store is %v", err, memory.Unreachable())
+		}
+		if n, _, err := memory.Reseal(t.Context()); n != 0 || (err == nil) != sealer.ReadPlain {
+			t.Errorf("read %v: resealed %d, %v", sealer.ReadPlain, n, err)
+		}
+	}
+}
+
 func TestUsers(t *testing.T) {
 	m := &model{}
 	r := conversation.New(conversation.Options{Store: new(storetest.Store), PerUser: true}).Remember(m, conversation.Policy{By: conversation.ByUser}, nil)
@@ -467,6 +497,9 @@ func TestUsers(t *testing.T) {
 		if say(t, r, req); !strings.HasPrefix(seen(m.last()), "a answer1 c ") {
 			t.Errorf("another protocol's anna is another: the model saw %q", seen(m.last()))
 		}
+	}
+	if say(t, r, from("x", "anna", "h")); seen(m.last()) != "h" {
+		t.Errorf("a session called as a user has the user's: the model saw %q", seen(m.last()))
 	}
 	if _, _, err := say(t, r, from("a b", "", "x")); kindOf(err) != chat.Invalid {
 		t.Errorf("a user that is no name: %v", err)

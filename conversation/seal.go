@@ -10,11 +10,15 @@ import (
 )
 
 // A Sealer encrypts what is stored, by AES-256-GCM. A sealed value names its
-// key and is bound to its session and version: moved to another place, or put
-// back after a change, it does not open.
+// key and is bound to its session and version: changed, or moved to another
+// session, it does not open. Neither does what was never sealed, which whoever
+// can write to the store could put there. That somebody puts a whole value back
+// that was there before, with its version, is not noticed.
 //
 // A nil Sealer seals nothing.
 type Sealer struct {
+	ReadPlain bool // what was stored before there was a key is read as well
+
 	keys []sealKey // the first seals, all open
 }
 
@@ -86,9 +90,15 @@ func (s *Sealer) seal(key Key, version uint64, text []byte) []byte {
 	return k.aead.Seal(append(out, nonce...), nonce, text, bound(key, version))
 }
 
-// open returns what was sealed, or what never was.
+// errPlain is the error of a value that is to be sealed and is not.
+var errPlain = errors.New("the session is not encrypted, and sessions.encryption_keys are set: it is not believed. Where it is from before that, set sessions.read_unencrypted until 'bendi sessions reseal' has run; otherwise somebody has written to the store")
+
+// open returns what was sealed, or what never was, where that is read.
 func (s *Sealer) open(key Key, version uint64, data []byte) ([]byte, error) {
 	id, rest, is, err := sealedBy(data)
+	if err == nil && !is && s != nil && !s.ReadPlain {
+		err = errPlain
+	}
 	if err != nil || !is {
 		return data, err
 	}

@@ -53,34 +53,44 @@ func (s *steady) Close() error {
 }
 
 // A storeError is a failure of the store, not of a request.
-type storeError struct{ err error }
+type storeError struct {
+	err    error
+	unread bool // it answered, with what is no session that we can read
+}
 
 func (e *storeError) Error() string { return "the session store: " + e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
 
 // call has the store do something within a limit.
 func (s *steady) call(ctx context.Context, name string, limit time.Duration, do func(context.Context) error) error {
+	_, err := s.within(ctx, name, limit, do)
+	return err
+}
+
+// within is call, and returns how much of the limit was spent.
+func (s *steady) within(ctx context.Context, name string, limit time.Duration, do func(context.Context) error) (spent time.Duration, err error) {
 	if why := s.unreachable(); why != nil {
-		return &storeError{fmt.Errorf("it is down and probed each second: %w", why)}
+		return 0, &storeError{err: fmt.Errorf("it is down and probed each second: %w", why)}
 	}
 	begin := time.Now()
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	err := do(limited)
+	p := newPatience(ctx, limit)
+	err = do(p.ctx)
+	late := p.ctx.Err() != nil
+	spent = p.end()
 	failed := err
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrConflict), errors.Is(err, ErrPlace):
 		failed = nil
 	case err != nil && ctx.Err() != nil:
-		return context.Cause(ctx) // whoever asked has left, which says nothing of the store
-	case err != nil && limited.Err() != nil:
-		err = &storeError{fmt.Errorf("no answer within %v: %w", limit.Round(time.Millisecond), err)}
+		return spent, context.Cause(ctx) // whoever asked has left, which says nothing of the store
+	case err != nil && late:
+		err = &storeError{err: fmt.Errorf("no answer within %v: %w", limit.Round(time.Millisecond), err)}
 	case err != nil:
-		err = &storeError{err}
+		err = &storeError{err: err}
 	}
 	s.observe.Store(name, time.Since(begin), failed)
 	s.report(failed)
-	return err
+	return spent, err
 }
 
 func (s *steady) report(err error) {
@@ -169,16 +179,19 @@ type budget struct {
 // spend calls the store within a part of the budget.
 func (s *steady) spend(ctx context.Context, b *budget, part time.Duration, name string, do func(context.Context) error) error {
 	if part = min(part, b.left); part <= 0 {
-		return &storeError{fmt.Errorf("no time is left to %s: the request has waited %v for it", name, b.whole)}
+		return &storeError{err: fmt.Errorf("no time is left to %s: the request has waited %v for it", name, b.whole)}
 	}
-	begin := time.Now()
-	err := s.call(ctx, name, part, do)
-	b.left -= time.Since(begin)
+	spent, err := s.within(ctx, name, part, do)
+	b.left -= spent
 	return err
 }
 
 // unavailable is what a client is told of a failing store.
 func unavailable(err error) error {
+	if e, ok := errors.AsType[*storeError](err); ok && e.unread {
+		return &chat.Error{Kind: chat.Unavailable, Code: CodeUnread, Err: err,
+			Msg: "What is stored of the session cannot be read; the log of the server says why. Begin another session, or delete this one."}
+	}
 	return &chat.Error{Kind: chat.Unavailable, Code: CodeStoreDown, RetryAfter: restTime, Err: err,
 		Msg: "The memory of sessions cannot be reached. Try again, or send the whole conversation without session_id."}
 }
@@ -186,6 +199,7 @@ func unavailable(err error) error {
 // Codes that clients act on.
 const (
 	CodeStoreDown = "session_store_unavailable"
+	CodeUnread    = "session_unreadable"
 	CodeBusy      = "session_busy"
 	CodeChanged   = "session_changed"
 	CodeTooLarge  = "session_too_large"

@@ -43,25 +43,32 @@ type Store interface {
 }
 
 // A Leaser is a [Store] that several gateways share. A lease of a session is
-// what they hold while they answer a turn of it.
+// what they hold while they answer a turn of it. Delete ends it, and so does
+// DeleteAll for each session of the owner that has one.
 type Leaser interface {
 	// Begin takes the lease of a session and, where it is the caller's then,
 	// does what Load does.
 	Begin(ctx context.Context, key Key, l Lease, ttl time.Duration) (v Value, ours bool, err error)
-	// Renew takes or renews the lease. It reports whether it is the caller's now.
+	// Renew renews the lease, where it is the caller's, and reports whether it is.
 	Renew(ctx context.Context, key Key, l Lease) (bool, error)
-	// Finish does what Save does and ends the lease. Where it fails, the lease
-	// may still be the caller's.
+	// Finish does what Save does and ends the lease. Where was is 0, that is a
+	// conflict unless the lease is the caller's: a session that was deleted is
+	// not begun by a turn from before. Where it fails, the lease may still be
+	// the caller's.
 	Finish(ctx context.Context, key Key, was uint64, v Value, ttl time.Duration, token string) error
 	// Release ends the lease, where it is the caller's.
 	Release(ctx context.Context, key Key, token string) error
 }
 
 // A Lease is held by whoever knows its token, for a time after it was taken or
-// renewed last.
+// renewed last. The token begins with the gateway's name. A gateway answers one
+// turn of a session at a time, so what it finds under its name, and did not take
+// just now, is left from a turn that gave up, or comes late from one: Begin takes
+// it over.
 type Lease struct {
-	Token string
-	Time  time.Duration
+	Gateway string // not empty
+	Token   string
+	Time    time.Duration
 }
 
 // A Value is a session as it is stored. Versions are drawn at random: they say

@@ -56,20 +56,14 @@ func (t *turn) recall(ctx context.Context, req *chat.Request) error {
 	if req.Turn != nil {
 		return t.place(ctx, req)
 	}
-	var v Value
 	var err error
-	if t.claim, v, err = m.enter(ctx, t.key, &t.budget); err == nil {
-		t.session, err = m.believe(t.key, v)
-	}
+	t.claim, t.session, err = m.enter(ctx, t.key, &t.budget, false)
 	_, failed := errors.AsType[*storeError](err)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		t.session = &Session{Key: t.key, Created: time.Now()}
 	case failed && m.Down == Stateless:
-		t.stateless, t.told.Stateless = true, true
-		t.end(ctx) // there is nothing to wait for
-		m.Observe.Turn("stateless")
-		m.Log.WarnContext(ctx, "sessions: answered without memory", "request", req.ID, "err", err)
+		t.withoutMemory(ctx, err)
 		return nil
 	case failed:
 		m.Observe.Turn("failed")
@@ -87,6 +81,14 @@ func (t *turn) recall(ctx context.Context, req *chat.Request) error {
 	return nil
 }
 
+// withoutMemory has the turn be answered as it came.
+func (t *turn) withoutMemory(ctx context.Context, why error) {
+	t.stateless, t.told.Stateless = true, true
+	t.end(ctx) // there is nothing to wait for
+	t.memory.Observe.Turn("stateless")
+	t.memory.Log.WarnContext(ctx, "sessions: answered without memory", "request", t.request.ID, "err", why)
+}
+
 // kept returns how many messages of the conversation are history.
 func (t *turn) kept() int { return len(t.merged.body) - len(t.merged.input) }
 
@@ -94,7 +96,7 @@ func (t *turn) kept() int { return len(t.merged.body) - len(t.merged.input) }
 // as the policy and the window let in.
 func (t *turn) compose(ctx context.Context, next chat.Model) *chat.Request {
 	if t.stateless {
-		return t.request
+		return bare(t.request)
 	}
 	own := *bare(t.request)
 	for _, before := range t.before() {
@@ -203,16 +205,25 @@ func (t *turn) store(ctx context.Context, a *answer, interrupted bool) error {
 
 // save stores a session in place of the version that was.
 func (t *turn) save(ctx context.Context, s *Session, was uint64, shrink bool) error {
-	v, err := t.memory.pack(s, shrink)
-	switch {
-	case err != nil:
+	m := t.memory
+	v, err := m.pack(s, shrink)
+	if err != nil {
 		return err
-	case t.claim != nil:
-		return t.claim.save(ctx, &t.budget, was, v)
 	}
-	return t.memory.store.spend(ctx, &t.budget, t.budget.left, "save", func(ctx context.Context) error {
-		return t.memory.Store.Save(ctx, t.key, was, v, t.memory.TTL)
-	})
+	era := m.era()
+	if t.claim != nil {
+		err = t.claim.save(ctx, &t.budget, was, v)
+	} else {
+		err = m.store.spend(ctx, &t.budget, t.budget.left, "save", func(ctx context.Context) error {
+			return m.Store.Save(ctx, t.key, was, v, m.TTL)
+		})
+	}
+	if err != nil {
+		m.forgetRecent(t.key)
+		return err
+	}
+	m.changed(s, v, era)
+	return nil
 }
 
 // made returns what the request and its answer become, but for what was said.

@@ -180,6 +180,71 @@ ledger: {when_full: block, sync: each, prices: {cloud/large: {prompt: 1000, comp
 	run(t, "", "audit", "verify", "--config", config0(t, data)).want(t, 3, filepath.Base(file)+":2: its hash is not that of its text", "NOT WHOLE")
 }
 
+// Words are kept of the routes that are named, as the filter let them pass, in
+// files that nobody else can read, and nowhere else; the ledger is whole without.
+func TestWordsAreKeptWhereWanted(t *testing.T) {
+	data := t.TempDir()
+	file := writeFile(t, "bendi.yaml", fmt.Sprintf(`
+data: %q
+models:
+  bendi-demo: {path: %q, context: 2048, slots: 2, threads: 1}
+routes:
+  - {path: /v1/chat, models: [bendi-demo]}
+  - {path: /v1/other, models: [bendi-demo]}
+filters: {default: {privacy: {phone: mask, id_card: block}}}
+ledger: {text: {routes: [/v1/chat]}}
+`, data, demo(t, demoModel)))
+	s := started(t, bendiIn(t, t.TempDir(), "serve", "--listen", "127.0.0.1:0", "--config", file))
+	s.ready(t)
+	if out := s.stdout.String(); !strings.Contains(out, "warning  the words of requests and answers of /v1/chat are kept in "+filepath.Join(data, "ledger-text")) {
+		t.Errorf("it does not say that words are kept%v", s)
+	}
+	ids := make(map[string]string)
+	for name, tt := range map[string]struct {
+		path, words string
+		want        int
+	}{
+		"kept":    {"/v1/chat", canaryPrompt + " 13800138000", 200},
+		"refused": {"/v1/chat", canarySession + " 身份证110101199003070011", 400},
+		"other":   {"/v1/other", canaryAnswer, 200},
+	} {
+		status, header, body := s.do(t, http.MethodPost, tt.path, "", "", question(tt.words, `"max_tokens":3`))
+		if status != tt.want {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+		ids[name] = header.Get("X-Request-Id")
+	}
+	text := func(name string) result { return run(t, "", "audit", "text", ids[name], "--config", file) }
+	eventually(t, 10*time.Second, "the words are kept", func() bool { return text("kept").code == 0 && text("refused").code == 0 })
+	text("kept").want(t, 0, "user: "+canaryPrompt+" ***", "answer: ")
+	text("refused").want(t, 0, "no whole answer")
+	text("other").want(t, 3, "no words are kept of that id")
+	run(t, "", "doctor", "--config", file).want(t, 0, "warn  ledger", "are kept in")
+	s.signal(t, syscall.SIGTERM)
+	s.exit(t, 30*time.Second)
+	run(t, "", "audit", "verify", "--dir", filepath.Join(data, "ledger-text"), "--config", file).want(t, 0, "whole: ")
+
+	filepath.WalkDir(data, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, _ := d.Info()
+		text, _ := os.ReadFile(path)
+		words := strings.Contains(path, "ledger-text")
+		for _, canary := range []string{canaryPrompt, canaryAnswer, canarySession, "13800138000", "110101199003070011"} {
+			if strings.Contains(string(text), canary) && !(words && canary == canaryPrompt) {
+				t.Errorf("%q is in %s", canary, path)
+			}
+		}
+		if words && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	os.RemoveAll(filepath.Join(data, "ledger-text"))
+	run(t, "", "audit", "verify", "--config", file).want(t, 0, "whole: ")
+}
+
 // While the disk is full, requests are refused before they are answered, and
 // once it is not any more they are answered again, without a new start.
 func TestAuditOnAFullDisk(t *testing.T) {

@@ -32,21 +32,27 @@ func TestRealLlamaServer(t *testing.T) {
 
 // TestRealOllama is the same with the Ollama that BENDI_OLLAMA names.
 func TestRealOllama(t *testing.T) {
+	url, p := realOllama(t)
+	realBackend(t, p, "  real: {kind: ollama, url: \""+url+"\", zone: inside, models: {m: {name: demo, context: 2048}}}\n")
+}
+
+// realOllama starts an Ollama that has the demo model.
+func realOllama(t testing.TB) (url string, p *exec.Cmd) {
 	path := os.Getenv("BENDI_OLLAMA")
 	if path == "" {
 		t.Skip("BENDI_OLLAMA does not name an ollama program")
 	}
 	port, dir := freePort(t), t.TempDir()
-	url := "http://127.0.0.1:" + port
+	url = "http://127.0.0.1:" + port
 	env := []string{"OLLAMA_HOST=127.0.0.1:" + port, "OLLAMA_MODELS=" + dir, "HOME=" + dir}
-	p := launchReal(t, url+"/api/version", env, path, "serve")
+	p = launchReal(t, url+"/api/version", env, path, "serve")
 	file := writeFile(t, "Modelfile", "FROM "+demo(t, demoModel)+"\nPARAMETER num_ctx 2048\n")
 	create := exec.Command(path, "create", "demo", "-f", file)
 	create.Env = append(os.Environ(), env...)
 	if out, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("ollama create: %v\n%s", err, out)
 	}
-	realBackend(t, p, "  real: {kind: ollama, url: \""+url+"\", zone: inside, models: {m: {name: demo, context: 2048}}}\n")
+	return url, p
 }
 
 func freePort(t testing.TB) string {
@@ -60,7 +66,7 @@ func freePort(t testing.TB) string {
 
 // launchReal starts a server that is not ours, in a process group of its own,
 // and waits until health says that it is there.
-func launchReal(t *testing.T, health string, env []string, path string, args ...string) *exec.Cmd {
+func launchReal(t testing.TB, health string, env []string, path string, args ...string) *exec.Cmd {
 	var out transcript
 	cmd := exec.Command(path, args...)
 	cmd.Env = append(os.Environ(), env...)

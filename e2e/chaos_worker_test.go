@@ -82,3 +82,29 @@ func TestChaosWorkerDies(t *testing.T) {
 		t.Errorf("the second backend was asked %d times in the midst of an answer", n-asked)
 	}
 }
+
+// A worker that something has stopped is one that has died: the answer that it
+// was at ends, and what it had not read is answered, by the next or by the second.
+func TestChaosWorkerHangs(t *testing.T) {
+	second, err := bad.Listen(func(*bad.Call) bad.Script { return bad.Answer(secondText) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(second.Close)
+	s := start(t, strings.Replace(withSecond(t, second), "threads: 1}", "threads: 1, hang_timeout: 10s}", 1)).ready(t)
+	stopped := s.worker(t)
+	st := s.stream(t, "/v1/chat", long(t, 4000))
+	syscall.Kill(stopped, syscall.SIGSTOP)
+	replies := make(chan *reply)
+	go func() { replies <- s.chaosAsk(t.Context(), question("你好", `"model":"chat","stream":true`)) }()
+	if err := st.cut(); err != nil {
+		t.Errorf("in the midst of an answer: %v%v", err, s)
+	}
+	r := <-replies
+	if err := r.check(); err != nil || !r.done || r.text == "" {
+		t.Errorf("what came meanwhile: %v, %v%v", r, err, s)
+	}
+	eventually(t, within(20*time.Second), "a worker that is there again", func() bool {
+		return s.readyz() == http.StatusOK && s.worker(t) != stopped
+	})
+}

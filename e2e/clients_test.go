@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,9 +86,75 @@ func checkAnswer(t *testing.T, answer *openai.ChatCompletion, model string) {
 	}
 }
 
+// Kinds are what may stand behind the routes that clients ask. Cannot has what a
+// kind cannot do, by words of the checks that it fails, and what is said then.
+var kinds = []struct {
+	name   string
+	start  func(testing.TB) *server
+	cannot map[string]string
+}{
+	{"here", sharedServer, nil},
+	{"remote", func(t testing.TB) *server {
+		return before(t, fmt.Sprintf("url: %s/v1", start(t, bothModels(t)).ready(t).url))
+	}, nil},
+	{"process", func(t testing.TB) *server {
+		return before(t, fmt.Sprintf("process: {command: [%q, serve, --config, %q, --listen, \"127.0.0.1:${PORT}\"], health: /readyz}",
+			program(t, "bendi"), writeFile(t, "behind.yaml", bothModels(t))))
+	}, nil},
+	{"ollama", func(t testing.TB) *server {
+		url, _ := realOllama(t)
+		return start(t, fmt.Sprintf(`
+backends:
+  behind: {kind: ollama, url: %q, zone: inside, models: {base: {name: demo, context: 2048}}}
+routes:
+  - {path: /v1/chat, models: [{id: bendi-demo, tiers: [[behind/base]]}]}
+`, url)).ready(t)
+	}, map[string]string{
+		"tools":             `leaves it to the model whether it calls a tool`,
+		"logprobs":          `tells no log probabilities`,
+		"completions":       `would cut a prompt that is too long without saying so`,
+		"count_tokens":      `does not show its tokens`,
+		"messages.create":   `cannot bound how much a model reasons`,
+		"conversation":      `cannot bound how much a model reasons`,
+		"stop_sequences":    `end_turn`,                              // it does not say what it has stopped at
+		"structured output": `broke off before its answer was whole`, // it gives up JSON that is spaces
+	}},
+}
+
+// bothModels is a configuration of a route with the demo model and its adapter.
+func bothModels(t testing.TB) string {
+	return fmt.Sprintf(`
+data: %q
+models: {bendi-demo: {path: %q, adapters: {service: %q}}}
+routes:
+  - {path: /v1/chat, models: [bendi-demo, "bendi-demo:service"]}
+`, t.TempDir(), demo(t, demoModel), demo(t, demoAdapter))
+}
+
+// before starts a server that has the demo model behind it, as a backend.
+func before(t testing.TB, backend string) *server {
+	return start(t, fmt.Sprintf(`
+backends:
+  behind:
+    %s
+    zone: inside
+    models: {base: {name: bendi-demo, context: 2048}, tuned: {name: "bendi-demo:service", context: 2048}}
+routes:
+  - {path: /v1/chat, models: [{id: bendi-demo, tiers: [[behind/base]]}, {id: "bendi-demo:service", tiers: [[behind/tuned]]}]}
+  - {path: /v1/chat/pro, models: [{id: "bendi-demo:service", tiers: [[behind/tuned]]}]}
+`, backend)).ready(t)
+}
+
 // The clients of other languages have a program each, which prints a line for
-// each check.
+// each check. They find the same whatever answers.
 func TestOtherClients(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) { testClients(t, kind.start(t), kind.name == "here", kind.cannot) })
+	}
+}
+
+// testClients runs them, at the second base as well where all is asked for.
+func testClients(t *testing.T, s *server, all bool, cannot map[string]string) {
 	clients := filepath.Join(home(t), "scripts", "clients")
 	node, python := filepath.Join(clients, "node"), filepath.Join(clients, "python")
 	venv := filepath.Join(python, ".venv", "bin", "python")
@@ -121,12 +188,18 @@ func TestOtherClients(t *testing.T) {
 			if _, err := os.Stat(tt.needs); err != nil {
 				t.Skipf("the client is not installed: run %s", tt.install)
 			}
+			if !all {
+				tt.bases = tt.bases[:1]
+			}
 			for _, base := range tt.bases {
 				t.Run(base, func(t *testing.T) {
 					t.Parallel()
-					s := sharedServer(t)
 					argv := tt.command(s.url + base)
 					r := finish(t, exec.Command(argv[0], argv[1:]...))
+					if cannot != nil {
+						failsAs(t, r, cannot)
+						return
+					}
 					r.want(t, 0)
 					if n := strings.Count(r.stdout, "ok "); n < tt.checks {
 						t.Errorf("%d checks are ok, want all of them%v", n, r)
@@ -134,5 +207,24 @@ func TestOtherClients(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// failsAs looks whether what has failed is what cannot be done, for the reason
+// that there is.
+func failsAs(t *testing.T, r result, cannot map[string]string) {
+	t.Helper()
+	if !strings.Contains(r.stdout, "ok ") {
+		t.Errorf("nothing is ok%v", r)
+	}
+	for _, text := range strings.Split(r.stdout, "FAILED ")[1:] {
+		name, _, _ := strings.Cut(text, "\n")
+		known := false
+		for what, reason := range cannot {
+			known = known || strings.Contains(name, what) && strings.Contains(text, reason)
+		}
+		if !known {
+			t.Errorf("failed: %s", text)
+		}
 	}
 }

@@ -225,7 +225,10 @@ func TestKeyCommandsRefuse(t *testing.T) {
 		{[]string{"key", "lst"}, 2, "is no command"},
 		{[]string{"token", "sign", "--user", "ann"}, 2, "has no issuer"},
 		{[]string{"token", "verify", "a.b.c"}, 2, "has no issuer"},
-		{[]string{"token", "revoke"}, 2, "accepts 1 arg"},
+		{[]string{"token", "revoke"}, 2, "want the jti"},
+		{[]string{"token", "revoke", "a", "--user", "b"}, 2, "want the jti"},
+		{[]string{"token", "revoke", "a"}, 2, "has no issuer"},
+		{[]string{"key", "create", "environment"}, 1, "BENDI_API_KEY"},
 	} {
 		r := command(t, dir, "", tt.args...)
 		if r.code != tt.code || !strings.Contains(r.stdout+r.stderr, tt.want) {

@@ -28,16 +28,18 @@ func TestLink(t *testing.T) {
 	u := newUpstream(t)
 	house, shared := relayFiles(t)
 	address := "127.0.0.1:" + freePort(t)
+	metrics := "127.0.0.1:" + freePort(t)
 	relay := fmt.Sprintf(`
 relay:
   listen: %s
+  metrics_listen: %s
   cert_file: %s
   cert_key_file: %s
   upstreams:
     llm: {url: "%s/v1", key_file: %s}
   edges:
     berlin: {key_file: %s, upstreams: [llm]}
-`, address, house.Server, house.ServerKey, u.URL, writeFile(t, "llm.key", upstreamKey+"\n"), shared)
+`, address, metrics, house.Server, house.ServerKey, u.URL, writeFile(t, "llm.key", upstreamKey+"\n"), shared)
 	relayFile := writeFile(t, "relay.yaml", relay)
 	startRelay := func() *server {
 		s := started(t, bendi(t, "relay", "--config", relayFile))
@@ -58,8 +60,10 @@ routes:
 	file := writeFile(t, "bendi.yaml", edge)
 	run(t, "", "doctor", "--config", file).want(t, 3, "relays overseas", "connection refused")
 
+	run(t, "", "doctor", "--config", relayFile).want(t, 0, "berlin may come by key, and ask llm", "llm: ", "takes what the relay shows it")
 	r := startRelay()
-	run(t, "", "doctor", "--config", file).want(t, 3, "relays overseas: linked to "+address, "cloud: it is there, and has the models", "barred")
+	run(t, "", "doctor", "--config", relayFile).want(t, 0, "a relay with this certificate answers at "+address)
+	run(t, "", "doctor", "--config", file).want(t, 3, "relays overseas: "+address+" is there", "relays overseas: linked to "+address, "cloud: it is there, and has the models", "barred")
 	s := start(t, edge).ready(t)
 	status, answer := s.ask(t, "/v1/chat", `{`+model("cloud/echo")+`,"messages":[{"role":"user","content":"over the link"}]}`)
 	if status != 200 || !strings.Contains(fmt.Sprint(answer), "over the link") {
@@ -73,6 +77,16 @@ routes:
 	}
 	eventually(t, 20*time.Second, "all links", func() bool { return strings.Contains(s.get(t, "/admin/links"), `"links":8`) })
 	run(t, "", "link", "status", "--server", s.url).want(t, 0, "overseas", address, "8/8")
+	var told string
+	eventually(t, 20*time.Second, "all links at the relay", func() bool {
+		told = (&server{url: "http://" + metrics}).get(t, "/metrics")
+		return strings.Contains(told, `bendi_relay_connections{edge="berlin"} 8`)
+	})
+	for _, line := range []string{`bendi_relay_requests_total{edge="berlin",outcome="ungranted"} `, `bendi_relay_links_refused_total{reason="identity"} 0`} {
+		if !strings.Contains(told, line) {
+			t.Errorf("the relay's metrics lack %s:\n%s", line, told)
+		}
+	}
 
 	r.signal(t, syscall.SIGTERM)
 	if code := r.exit(t, 10*time.Second); code != 0 {

@@ -270,68 +270,6 @@ func TestTwoGatewaysShareASession(t *testing.T) {
 	}
 }
 
-// While Redis hangs, is emptied or is gone, clients are answered, with 503 or
-// without memory as the policy says; nobody waits for it for long, /readyz says
-// so, and memory is back when Redis is.
-func TestRedisInTrouble(t *testing.T) {
-	redis := redistest.Start(t)
-	u := newUpstream(t)
-	for _, down := range []string{"stateless", "fail"} {
-		more := fmt.Sprintf("sessions: {store: redis, when_down: %s}\nstores: {redis: {addresses: [%q], prefix: %s}}\n", down, redis.Address, down)
-		s := start(t, remembering(t, u, more)).ready(t)
-		// ask counts answers by what they say of memory.
-		ask := func(what string, n int) map[string]int {
-			seen := map[string]int{}
-			var took []time.Duration
-			for i := range n {
-				begin := time.Now()
-				status, header, err := newWriter(shopKey, fmt.Sprint("s", i%5)).ask(s.url, fmt.Sprint(i))
-				took = append(took, time.Since(begin))
-				note := "remembered"
-				switch session := header.Get("X-Bendi-Session"); {
-				case err != nil:
-					t.Errorf("%s, %s: %v", down, what, err)
-				case status == http.StatusServiceUnavailable:
-					note = "503"
-				case status != http.StatusOK:
-					t.Errorf("%s, %s: %d", down, what, status)
-				case strings.Contains(session, "stateless") || strings.Contains(session, "lost"):
-					note = "without"
-				}
-				seen[note]++
-			}
-			slices.Sort(took)
-			t.Logf("%s, %s: %v, median %v, slowest %v", down, what, seen, took[n/2].Round(10*time.Microsecond), took[n-1].Round(time.Millisecond))
-			return seen
-		}
-		back := func(what string) {
-			t.Helper()
-			eventually(t, 30*time.Second, "memory after Redis was "+what, func() bool {
-				status, header, err := newWriter(shopKey, "back").ask(s.url, "q")
-				return err == nil && status == http.StatusOK && strings.HasPrefix(header.Get("X-Bendi-Session"), "kept=") && !strings.Contains(header.Get("X-Bendi-Session"), "lost")
-			})
-		}
-		trouble := map[string]string{"stateless": "without", "fail": "503"}[down]
-		back("started")
-		ask("all is well", 40)
-		redis.Process.Signal(syscall.SIGSTOP)
-		if seen := ask("hanging", 40); seen[trouble] < 35 {
-			t.Errorf("%s: hanging: %v", down, seen)
-		}
-		if body := s.get(t, "/readyz"); !strings.Contains(body, "the store of sessions is down") {
-			t.Errorf("%s: /readyz does not tell of Redis: %s", down, body)
-		}
-		redis.Process.Signal(syscall.SIGCONT)
-		back("hanging")
-		redis.CLI(t, "flushall")
-		back("emptied")
-		if have := s.remembered(t, shopKey, "back"); len(have) != 1 {
-			t.Errorf("%s: an emptied Redis has %d turns", down, len(have))
-		}
-	}
-	redis.Process.Kill()
-}
-
 // Sessions go to Redis by TLS, with a password from a file and a certificate of
 // ours; without that, or by another CA, Redis is not reached.
 func TestRedisByTLS(t *testing.T) {

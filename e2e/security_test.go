@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type siege struct {
 const (
 	siegeShop     = "shop-key-of-more-than-enough-letters"
 	siegeOperator = "operator-key-of-more-than-enough-letters"
+	siegeScraper  = "scraper-key-of-more-than-enough-letters"
 )
 
 // securityRows are the checks of the list in the security guide, from outside.
@@ -41,13 +43,21 @@ var securityRows = []struct {
 	{"1", "nothing without a key", nothingWithoutAKey},
 	{"2", "operators alone operate", operatorsAlone},
 	{"2b", "a path by any other spelling", paths},
+	{"2c", "metrics for those who may", metricsForThose},
+	{"3", "what is another's", whatIsAnothers},
+	{"4", "rights that a body claims", claimedRights},
 	{"6", "giant headers and tokens", giantHeaders},
+	{"7", "what runs for the revoked", revokedWithin},
+	{"8", "the time that a wrong key takes", keyTiming},
+	{"9", "many wrong keys", wrongKeys},
 	{"11", "foreign origins", foreignOrigins},
 	{"12", "foreign hosts", foreignHosts},
 	{"13", "smuggled requests", smuggling},
 	{"14", "other methods and protocols", otherMethods},
 	{"15", "headers of identity and of proxies", identityHeaders},
+	{"15b", "several keys", severalKeys},
 	{"20", "bodies without end or measure", bodies},
+	{"24", "limits of a key from many addresses", claimedAddresses},
 	{"25a", "slow headers, slow bodies, idle handshakes", slowClients},
 	{"25b", "HTTP/2 resets and idle streams", rapidReset},
 	{"27", "lines in the log", logLines},
@@ -63,8 +73,8 @@ var securityRows = []struct {
 // is not installed is skipped, and says so.
 func TestSecurity(t *testing.T) {
 	s := &siege{vault: newVault(t)}
-	config := s.vault.settings("") + fmt.Sprintf("access: {keys: [{name: shop, key_file: %s}, {name: operator, admin: true, key_file: %s}]}\n",
-		writeFile(t, "shop", siegeShop), writeFile(t, "operator", siegeOperator))
+	config := s.vault.settings("") + fmt.Sprintf("access: {failures_per_minute: 0, keys: [{name: shop, key_file: %s}, {name: operator, admin: true, key_file: %s}, {name: scraper, metrics: true, key_file: %s}]}\n",
+		writeFile(t, "shop", siegeShop), writeFile(t, "operator", siegeOperator), writeFile(t, "scraper", siegeScraper))
 	s.locked, s.open = start(t, config), start(t, "")
 	s.locked.listening(t)
 	s.open.listening(t)
@@ -173,6 +183,97 @@ func operatorsAlone(t *testing.T, s *siege) {
 	}
 	if status := s.ask(t, "GET", "/admin/adapters", siegeOperator); status != http.StatusOK {
 		t.Errorf("with a key that may: %d, want 200", status)
+	}
+}
+
+func metricsForThose(t *testing.T, s *siege) {
+	for key, want := range map[string]int{"": 401, siegeShop: 403, siegeScraper: 200, siegeOperator: 200} {
+		if status := s.ask(t, "GET", "/metrics", key); status != want {
+			t.Errorf("with the key %q: %d, want %d", key, status, want)
+		}
+	}
+	for _, path := range []string{"POST /v1/chat", "POST /v1/embeddings", "POST /admin/reload", "GET /admin/keys"} {
+		method, path, _ := strings.Cut(path, " ")
+		if status := s.ask(t, method, path, siegeScraper); status != http.StatusForbidden {
+			t.Errorf("%s with the key of the metrics: %d, want 403", path, status)
+		}
+	}
+}
+
+// keyTiming measures how long keys take to be refused that are right to different
+// lengths. What tells them apart is the hash of all of it, so that nothing can be
+// seen; a comparison that takes long for each right letter would be.
+func keyTiming(t *testing.T, s *siege) {
+	if os.Getenv("BENDI_SECURITY") == "" {
+		t.Skip("is about time; `make security` runs it")
+	}
+	const rounds = 1500
+	client := s.vault.client(t, "")
+	lengths := []int{0, 1, len(siegeShop) / 2, len(siegeShop) - 1}
+	took := make([][]time.Duration, len(lengths))
+	for round := range rounds {
+		for i := range lengths {
+			at := (i + round) % len(lengths) // none always follows another
+			key := siegeShop[:lengths[at]] + strings.Repeat("!", len(siegeShop)-lengths[at])
+			req, err := http.NewRequestWithContext(t.Context(), "GET", s.locked.url+"/v1/models", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+key)
+			begin := time.Now()
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			took[at] = append(took[at], time.Since(begin))
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("a wrong key: %d", resp.StatusCode)
+			}
+		}
+	}
+	var medians []time.Duration
+	for _, all := range took {
+		slices.Sort(all)
+		medians = append(medians, all[len(all)/2])
+	}
+	t.Logf("medians by right letters %v: %v", lengths, medians)
+	if low, high := slices.Min(medians), slices.Max(medians); high-low > low/5 {
+		t.Errorf("the medians by right letters %v are %v: more than a fifth apart", lengths, medians)
+	}
+}
+
+// wrongKeys sends more than may fail in a minute. Whoever has a right key is
+// answered all the same, from the same address.
+func wrongKeys(t *testing.T, s *siege) {
+	server := start(t, fmt.Sprintf("access: {failures_per_minute: 10, keys: [{name: shop, key_file: %s}]}\n", writeFile(t, "shop", siegeShop)))
+	server.listening(t)
+	counts := make(map[int]int)
+	for i := range 60 {
+		status, header, body := server.do(t, "GET", "/v1/models", fmt.Sprintf("wrong-%d", i), "", "")
+		counts[status]++
+		if status == http.StatusTooManyRequests && (header.Get("Retry-After") == "" || header.Get("X-Should-Retry") != "false" || !strings.Contains(body, "too_many_failures")) {
+			t.Errorf("who has to wait is told %v %s", header, body)
+		}
+		if i%20 == 0 {
+			if status, _, _ := server.do(t, "GET", "/v1/models", siegeShop, "", ""); status != 200 {
+				t.Errorf("a right key behind the same address: %d", status)
+			}
+		}
+	}
+	if counts[401] < 10 || counts[429] < 10 || counts[401]+counts[429] != 60 {
+		t.Errorf("60 wrong keys are answered with %v, want 401 for the first 10 and a few more as time goes by, and 429", counts)
+	}
+	// A request without a key, and a right one elsewhere, is no guess.
+	if status, _, _ := server.do(t, "GET", "/v1/models", "", "", ""); status != 401 {
+		t.Errorf("without a key: %d", status)
+	}
+	eventually(t, within(5*time.Second), "a line that says so", func() bool {
+		return strings.Count(server.stderr.String(), "many wrong keys come from one address") >= 1
+	})
+	if lines := strings.Count(server.stderr.String(), "status=429"); lines > 2 {
+		t.Errorf("%d lines of those who have to wait, want one a minute", lines)
 	}
 }
 
@@ -324,6 +425,103 @@ func otherMethods(t *testing.T, s *siege) {
 	}
 	if text, closed := s.raw(t, s.open, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); !closed || strings.Contains(text, "\x00\x00\x00\x04") {
 		t.Errorf("HTTP/2 without TLS: %q, closed = %v", text, closed)
+	}
+}
+
+// whatIsAnothers asks for a session of another key, which is as one that there is
+// not.
+func whatIsAnothers(t *testing.T, s *siege) {
+	ask := func(method, path, key, body string) (int, string) {
+		text, _ := s.raw(t, s.locked, fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: same\r\nAuthorization: Bearer %s\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", method, path, key, len(body), body))
+		_, answer, _ := strings.Cut(text, "\r\n\r\n")
+		if got := statuses(text); len(got) == 1 {
+			return got[0], answer
+		}
+		return 0, text
+	}
+	if status, body := ask("POST", "/v1/chat", siegeShop, question("你好", `"max_tokens":2`, `"session_id":"mine"`)); status != 200 {
+		t.Fatalf("a turn of a session: %d %s", status, body)
+	}
+	if status, body := ask("GET", "/v1/sessions/mine", siegeShop, ""); status != 200 {
+		t.Errorf("its own session: %d %s", status, body)
+	}
+	for _, path := range []string{"/v1/sessions/%s", "/v1/sessions/%s/export", "/v1/responses/%s", "/v1/conversations/%s"} {
+		for _, method := range []string{"GET", "DELETE"} {
+			there, body := ask(method, fmt.Sprintf(path, "mine"), siegeScraper, "")
+			nowhere, other := ask(method, fmt.Sprintf(path, "none"), siegeScraper, "")
+			if there != nowhere || body != other || there < 400 {
+				t.Errorf("%s %s of another key: %d %s; of nobody's: %d %s", method, path, there, body, nowhere, other)
+			}
+		}
+	}
+	if status, _ := ask("GET", "/v1/sessions?key=shop", siegeScraper, ""); status != 403 {
+		t.Errorf("the list of another key's sessions: %d", status)
+	}
+	if status, body := ask("GET", "/v1/sessions/mine", siegeShop, ""); status != 200 {
+		t.Errorf("its own session, afterwards: %d %s", status, body)
+	}
+}
+
+// claimedRights are fields by which a body would make more of whoever sends it.
+func claimedRights(t *testing.T, s *siege) {
+	for _, field := range []string{`"role":"admin"`, `"scopes":["*"]`, `"is_admin":true`, `"admin":true`, `"tenant":"operator"`, `"principal":"operator"`, `"key":"operator"`, `"quota":1000000`, `"priority":-10`} {
+		status, _, body := s.open.do(t, "POST", "/v1/chat", "", "", question("你好", `"max_tokens":1`, field))
+		if status != 200 && status != 400 {
+			t.Errorf("%s: %d %s", field, status, body)
+		}
+		text, _ := s.raw(t, s.locked, fmt.Sprintf("POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n{%s}", siegeShop, len(field)+2, field))
+		if got := statuses(text); len(got) != 1 || got[0] != 403 {
+			t.Errorf("%s of an operator's action: %v, want 403", field, got)
+		}
+	}
+}
+
+// claimedAddresses sends more than a key may, each time as if from elsewhere.
+func claimedAddresses(t *testing.T, _ *siege) {
+	server := start(t, fmt.Sprintf("access: {keys: [{name: shop, key_file: %s, limits: {requests_per_minute: 3}}]}\n", writeFile(t, "shop", siegeShop)))
+	server.listening(t)
+	counts := make(map[int]int)
+	for i := range 9 {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", server.url+"/v1/moderations", strings.NewReader(`{"input":"a"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+siegeShop)
+		for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Client-Ip"} {
+			req.Header.Set(name, fmt.Sprintf("203.0.113.%d", i))
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		counts[resp.StatusCode]++
+		if resp.StatusCode == 429 && resp.Header.Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+	}
+	if counts[200] != 3 || counts[429] != 6 {
+		t.Errorf("9 requests of a key that may send 3 in a minute: %v", counts)
+	}
+}
+
+// severalKeys are requests of which two readers could see different keys.
+func severalKeys(t *testing.T, s *siege) {
+	for headers, want := range map[string]int{
+		"Authorization: Bearer " + siegeShop + "\r\nAuthorization: Bearer " + siegeOperator + "\r\n": 401,
+		"Authorization: Bearer x\r\nX-Api-Key: " + siegeShop + "\r\n":                                401, // Authorization counts
+		"Authorization: Basic eDp5\r\nX-Api-Key: " + siegeShop + "\r\n":                              200,
+		"Authorization: Bearer " + siegeShop + ", Bearer " + siegeOperator + "\r\n":                  401,
+		"Authorization: Bearer\r\n":                          401,
+		"Cookie: Authorization=Bearer " + siegeShop + "\r\n": 401,
+	} {
+		text, _ := s.raw(t, s.locked, "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n"+headers+"Connection: close\r\n\r\n")
+		if got := statuses(text); len(got) != 1 || got[0] != want {
+			t.Errorf("%q: %v, want %d", headers, got, want)
+		}
+	}
+	if status := s.ask(t, "GET", "/v1/models?api_key="+siegeShop+"&key="+siegeShop, ""); status != 401 {
+		t.Errorf("a key in the query: %d", status)
 	}
 }
 

@@ -16,10 +16,14 @@ type Entry struct {
 	Principal string    // who asked, such as the API key by its name
 	Session   string    // of the principal's; empty: none
 
+	Of        string // whose session it was about, where that is another's; empty: the Principal's
+	Object    string // what an operator's action was about: a key, an adapter or an experiment, by its name
+	Method    string // of HTTP
 	Operation string // what was asked for: "chat", "embeddings", "admin/reload", ...; empty: nothing that there is
 	Stream    bool
 	Status    int  // of HTTP; 499 where the client left; of a stream that failed, what it would have been before it began
 	Admitted  bool // there is a place for the entry where it is kept
+	Quiet     bool // one of many alike, of which others are kept; see access.Brake
 
 	Route   string // path; empty: none was reached
 	Model   string // as resolved

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,6 +18,7 @@ type notes struct {
 
 	mu        sync.Mutex
 	arm, unit string
+	object    string
 	classes   []string
 	sent      []Sent
 }
@@ -45,6 +47,23 @@ func note(ctx context.Context, do func(*notes)) {
 // request is, and who counts in it.
 func Assign(ctx context.Context, arm, unit string) {
 	note(ctx, func(n *notes) { n.arm, n.unit = arm, unit })
+}
+
+// About tells what an operator's action is about, by its name. One that is no name
+// such as things have here is told as a hash: it may be anything.
+func About(ctx context.Context, name string) {
+	if name != "" {
+		note(ctx, func(n *notes) { n.object = named(name) })
+	}
+}
+
+func named(name string) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-"
+	if len(name) <= 128 && strings.Trim(name, letters) == "" {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return "~" + hex.EncodeToString(sum[:12])
 }
 
 // Found tells of the classes of data that are in a request.
@@ -76,6 +95,9 @@ func (n *notes) tell(e *Entry) {
 	defer n.mu.Unlock()
 	if n.arm != "" {
 		e.Arm, e.Unit = n.arm, n.unit
+	}
+	if n.object != "" {
+		e.Object = n.object
 	}
 	if len(n.classes) > 0 {
 		e.Classes = n.classes

@@ -26,6 +26,7 @@ const TokenAudience = "bendi-link"
 const (
 	keyScheme      = "Bendi-Key " // and the name of the edge, a colon, and the proof
 	headerSession  = "X-Bendi-Session"
+	headerLink     = "X-Bendi-Link" // its number among those of the session
 	headerProof    = "X-Bendi-Proof"
 	headerLifetime = "X-Bendi-Lifetime" // seconds that the link may last
 	linkPath       = "/link"

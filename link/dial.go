@@ -18,7 +18,7 @@ import (
 
 // dial makes a link. It returns what the relay calls the session, and for how
 // long the link may be used.
-func (f *far) dial(ctx context.Context, session id) (conn Conn, instance id, lifetime time.Duration, err error) {
+func (f *far) dial(ctx context.Context, session id, number uint32) (conn Conn, instance id, lifetime time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.e.o.DialTimeout)
 	defer cancel()
 	c, err := f.secure(ctx)
@@ -26,7 +26,7 @@ func (f *far) dial(ctx context.Context, session id) (conn Conn, instance id, lif
 		return nil, instance, 0, err
 	}
 	state := c.ConnectionState()
-	header := make(http.Header)
+	header := http.Header{headerLink: {strconv.FormatUint(uint64(number), 10)}}
 	if err := f.e.o.Identity.sign(header, &state, session); err != nil {
 		c.Close()
 		return nil, instance, 0, err

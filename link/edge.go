@@ -129,6 +129,7 @@ type far struct {
 	instance id // what the relay calls the session; zero: not yet
 	links    []*kept
 	dialing  int
+	made     uint32    // links, with those that failed
 	next     time.Time // when the next link may be tried
 	fails    int       // in a row
 	fault    error     // of the latest; nil: it was none
@@ -152,9 +153,8 @@ const (
 	look         = 50 * time.Millisecond // how often an edge looks after them
 	firstBackoff = 250 * time.Millisecond
 	lastBackoff  = 30 * time.Second
-	hurry        = 2 * time.Second       // likewise, while requests wait for a link
-	comeBack     = 4 * time.Second       // within which links come back that were all lost
-	growEvery    = 10 * time.Millisecond // between links that the load asks for
+	hurry        = 2 * time.Second // likewise, while requests wait for a link
+	comeBack     = 4 * time.Second // within which links come back that were all lost
 	shrinkEvery  = 20 * time.Second
 	atOnce       = 16                      // links that are being made; a relay bears some more from one address
 	dark         = 1500 * time.Millisecond // after which links of which none is heard get a fresh one beside them
@@ -201,7 +201,7 @@ func (f *far) tend() {
 // are old or too many. f.mu is held.
 func (f *far) plan(now time.Time) {
 	share := func(n int) int { return (n + len(f.e.relays) - 1) / len(f.e.relays) }
-	f.peak = max(float64(f.session.busy()), f.peak*0.999) // half of it is gone after 35 seconds
+	f.peak = max(float64(f.session.load().streams), f.peak*0.999) // half of it is gone after 35 seconds
 	f.want = max(share(f.e.o.Min), min(2*int(f.peak+0.5), share(f.e.o.Max)))
 
 	fresh, silent := 0, 0
@@ -229,8 +229,6 @@ func (f *far) plan(now time.Time) {
 			f.next = now.Add(rand.N(2 * comeBack / time.Duration(f.want)))
 		} else if f.spread {
 			f.next = now.Add(f.e.o.DialTimeout) // or until this one is there
-		} else {
-			f.next = now.Add(growEvery)
 		}
 	}
 	if fresh >= f.want {
@@ -251,8 +249,10 @@ func (f *far) plan(now time.Time) {
 func (f *far) connect() {
 	f.mu.Lock()
 	sid := f.id
+	f.made++
+	number := f.made
 	f.mu.Unlock()
-	conn, instance, lifetime, err := f.dial(f.e.ctx, sid)
+	conn, instance, lifetime, err := f.dial(f.e.ctx, sid, number)
 	f.mu.Lock()
 	f.dialing--
 	if err != nil {
@@ -267,7 +267,7 @@ func (f *far) connect() {
 		}
 		f.instance = instance
 	}
-	l, err := f.session.join(conn)
+	l, err := f.session.join(conn, number)
 	if err != nil {
 		f.mu.Unlock()
 		return
@@ -317,7 +317,7 @@ func (f *far) failed(err error) {
 	f.fault = err
 	f.spread = f.spread || len(f.links) == 0
 	longest := lastBackoff
-	if f.session.busy() > 0 {
+	if f.session.load().streams > 0 {
 		longest = hurry
 	}
 	f.next = time.Now().Add(rand.N(min(longest, firstBackoff<<min(f.fails, 10))))
@@ -335,11 +335,4 @@ func (l *Link) quiet() time.Duration {
 		return 0
 	}
 	return time.Since(l.sent[0].at)
-}
-
-// busy is how many streams there are.
-func (s *Session) busy() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.streams)
 }

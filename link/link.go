@@ -13,19 +13,21 @@ import (
 type Link struct {
 	s    *Session
 	conn Conn
+	id   uint32        // of its session's links
 	wake chan struct{} // there may be something to send
 	done chan struct{} // it has ended
 	why  error         // as its first fault says
 
 	// Guarded by the session's mu.
-	queue    []*letter // that it is to send
-	sent     []sending // under way, oldest first
-	bytes    int       // of both
-	acked    uint32    // frames that the other end has
-	received uint32    // frames, acks aside, that have come
-	told     uint32    // of which the other end was told
-	ackNow   bool
-	ackTimer *time.Timer
+	queue    []*letter     // that it is to send
+	sent     []sending     // under way, oldest first
+	bytes    int           // of both
+	acked    uint32        // frames that the other end has
+	received uint32        // frames, acks aside, that have come
+	news     time.Time     // when the latest has
+	unsaid   bool          // the other end may not know that
+	tell     bool          // it is to tell what has come by all links
+	told     time.Time     // when it last was
 	rtt      time.Duration // smoothed
 	used     time.Time     // when it was last given something
 	heard    time.Time     // when the other end last told what it has
@@ -36,14 +38,15 @@ type Link struct {
 
 // A sending is a letter under way.
 type sending struct {
-	x  *letter
-	at time.Time
+	x       *letter
+	earlier []*letter // that went with it
+	at      time.Time
 }
 
 // attach adds a link to the session. It returns once the link has ended, with
 // the reason.
-func (s *Session) attach(conn Conn) error {
-	l, err := s.join(conn)
+func (s *Session) attach(conn Conn, id uint32) error {
+	l, err := s.join(conn, id)
 	if err != nil {
 		return err
 	}
@@ -51,16 +54,20 @@ func (s *Session) attach(conn Conn) error {
 }
 
 // join adds a link to the session. It carries nothing that comes until read is
-// called.
-func (s *Session) join(conn Conn) (*Link, error) {
-	l := &Link{s: s, conn: conn, wake: make(chan struct{}, 1), done: make(chan struct{}), heard: time.Now(), used: time.Now()}
+// called. Both sides know it by its id, which no other link of the session has.
+func (s *Session) join(conn Conn, id uint32) (*Link, error) {
+	l := &Link{s: s, conn: conn, id: id, wake: make(chan struct{}, 1), done: make(chan struct{}), heard: time.Now(), used: time.Now()}
 	s.mu.Lock()
 	if s.closed != nil {
 		s.mu.Unlock()
 		conn.Close()
 		return nil, s.closed
 	}
-	l.ackTimer = time.AfterFunc(time.Hour, l.ackDue)
+	if s.link(id) != nil {
+		s.mu.Unlock()
+		conn.Close()
+		return nil, fmt.Errorf("there already is a link %d", id)
+	}
 	s.links = append(s.links, l)
 	s.heard = time.Now()
 	parked := s.parked
@@ -105,48 +112,62 @@ func (l *Link) take(f frame) error {
 	if l.ended {
 		return errClosed
 	}
-	l.s.heard = time.Now()
-	if err := l.ack(f.ack); err != nil {
+	now := time.Now()
+	l.s.heard = now
+	if err := l.ack(f.ack, now); err != nil {
 		return err
 	}
 	if f.kind == ackFrame {
-		return nil
+		return l.s.learn(&f, now)
 	}
 	l.received++
-	if n := l.received - l.told; n == 1 {
-		l.ackTimer.Reset(ackDelay)
-	} else if n >= 8 {
-		l.ackNow = true
-		l.stir()
-	}
+	l.news, l.unsaid = now, true
+	l.s.owesNews()
 	switch f.kind {
 	case pingFrame:
 		return nil
 	case leaveFrame:
 		l.leaving = true
 		return nil
+	case drainFrame:
+		if !l.s.edge {
+			return errors.New("an edge says that it is shutting down, which is for relays")
+		}
+		l.s.drains = true
+		return nil
 	}
 	return l.s.take(f)
 }
 
-// ack notes which frames the other end has by now.
-func (l *Link) ack(count uint32) error {
+// ack notes which frames the other end has by now. What it has told over
+// another link may be older than what is known.
+func (l *Link) ack(count uint32, now time.Time) error {
 	n := count - l.acked
-	if n == 0 {
+	if n == 0 || n > 1<<31 {
 		return nil
 	}
 	if n > uint32(len(l.sent)) {
 		return fmt.Errorf("the other end of the link tells of %d frames more than it was sent", n-uint32(len(l.sent)))
 	}
-	now := time.Now()
 	sample := now.Sub(l.sent[n-1].at)
 	if l.rtt == 0 {
 		l.rtt = sample
 	}
 	l.rtt += (sample - l.rtt) / 8
-	l.acked, l.heard, l.silent = count, now, false
+	l.acked, l.heard, l.silent, l.s.learnt = count, now, false, now
+	patience := l.s.patience()
 	for _, sending := range l.sent[:n] {
-		l.deliver(sending.x)
+		if now.Sub(sending.at) > patience {
+			l.s.stats.Late++
+		}
+		l.drop(sending.x)
+		if sending.x.second == l && !sending.x.heard {
+			l.s.stats.Useful++
+		}
+		sending.x.deliver()
+		for _, x := range sending.earlier {
+			x.deliver()
+		}
 	}
 	l.sent = slices.Delete(l.sent, 0, int(n))
 	l.s.pull()
@@ -154,22 +175,22 @@ func (l *Link) ack(count uint32) error {
 }
 
 // deliver notes that the other end has a letter.
-func (l *Link) deliver(x *letter) {
-	l.drop(x)
+func (x *letter) deliver() {
 	if x.heard {
 		return
 	}
-	x.heard = true
-	if x.second == l {
-		l.s.stats.Useful++
-	}
+	x.heard, x.before = true, nil
 	if x.st != nil {
 		x.st.heardOf(x)
 	}
 }
 
+// ofLink reports whether a letter concerns the link that it is on, and no
+// other.
+func (x *letter) ofLink() bool { return x.kind == pingFrame || x.kind == leaveFrame }
+
 // bulky reports whether a letter is a piece of a large body.
-func (x *letter) bulky() bool { return x.kind == dataFrame && len(x.payload) > smallWord }
+func (x *letter) bulky() bool { return x.kind == dataFrame && !x.small() }
 
 // drop takes a letter off the account of this link.
 func (l *Link) drop(x *letter) {
@@ -179,17 +200,17 @@ func (l *Link) drop(x *letter) {
 
 func (l *Link) holds(x *letter) bool { return slices.Contains(x.on, l) }
 
-// late reports whether something is under way for longer than patience.
-func (l *Link) late(now time.Time, patience time.Duration) bool {
-	return len(l.sent) > 0 && now.Sub(l.sent[0].at) >= patience
+// late reports whether something was under way for longer than patience, at the
+// time of a session's clock.
+func (l *Link) late(clock time.Time, patience time.Duration) bool {
+	return len(l.sent) > 0 && clock.Sub(l.sent[0].at) >= patience
 }
 
-// before reports whether l is the better place for a letter than o. Where
-// something is late, what is sent now would wait behind it.
-func (l *Link) before(o *Link, now time.Time, patience time.Duration) bool {
-	if l, o := l.late(now, patience), o.late(now, patience); l != o {
-		return o
-	}
+// full reports whether the link has enough to do.
+func (l *Link) full() bool { return len(l.sent)+len(l.queue) >= fullLink }
+
+// before reports whether l has less to do than o, or has had for longer.
+func (l *Link) before(o *Link) bool {
 	if n, m := len(l.sent)+len(l.queue), len(o.sent)+len(o.queue); n != m {
 		return n < m
 	}
@@ -214,15 +235,6 @@ func (l *Link) stir() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
-	}
-}
-
-func (l *Link) ackDue() {
-	l.s.mu.Lock()
-	defer l.s.mu.Unlock()
-	if l.received != l.told {
-		l.ackNow = true
-		l.stir()
 	}
 }
 
@@ -259,21 +271,23 @@ func (l *Link) next(buf []byte) []byte {
 			l.drop(x)
 			continue
 		}
-		l.sent = append(l.sent, sending{x, time.Now()})
+		earlier := l.s.earlier(x)
+		l.sent = append(l.sent, sending{x, earlier, time.Now()})
 		l.s.stats.Frames++
-		return l.stamp(x.frame).append(buf)
+		l.s.stats.Repeated += uint64(len(earlier))
+		f := x.frame
+		f.ack = l.received
+		for _, e := range earlier {
+			f.earlier = append(f.earlier, e.frame)
+		}
+		return f.append(buf)
 	}
-	if l.ackNow && !l.ended {
-		return l.stamp(frame{kind: ackFrame}).append(buf)
+	if l.tell && !l.ended {
+		l.tell = false
+		f := frame{kind: ackFrame, ack: l.received, payload: l.s.news()}
+		return f.append(buf)
 	}
 	return buf
-}
-
-// stamp writes on a frame what has come by this link.
-func (l *Link) stamp(f frame) *frame {
-	f.ack = l.received
-	l.told, l.ackNow = l.received, false
-	return &f
 }
 
 // pull gives bulk to the links that have room, one word of each stream in turn.
@@ -321,28 +335,28 @@ func (l *Link) check(now time.Time) error {
 		}
 		return nil
 	}
-	patience := s.patience()
-	if !l.late(now, patience) {
-		return nil
-	}
-	l.silent = true
 	age := now.Sub(l.sent[0].at)
 	if age > aloneFor || age > max(4*s.rtt(), 2*time.Second) && s.answers(l, now) {
 		return fmt.Errorf("nothing was heard for %v", age.Round(time.Millisecond))
 	}
+	clock, patience := s.clock(now), s.patience()
+	if !l.late(clock, patience) {
+		return nil
+	}
+	l.silent = true
 	for _, sending := range l.sent {
 		x := sending.x
-		if now.Sub(sending.at) < patience {
+		if clock.Sub(sending.at) < patience {
 			break
 		}
-		if x.st == nil && x.kind == pingFrame || x.stale() || x.tries >= 3 || len(x.on) > 1 && x.tries == 0 && !allLate(x, now, patience) {
+		if x.ofLink() || x.stale() || x.tries >= 3 || len(x.on) > 1 && x.tries == 0 && !allLate(x, clock, patience) {
 			continue
 		}
 		limit := patience << x.tries
-		if len(x.payload) > smallWord {
+		if x.bulky() && (x.tries > 0 || !s.idle()) {
 			limit *= 4 // it waits behind other bulk
 		}
-		if now.Sub(sending.at) < limit {
+		if clock.Sub(sending.at) < limit {
 			continue
 		}
 		x.tries++
@@ -358,13 +372,18 @@ func (l *Link) check(now time.Time) error {
 }
 
 // allLate reports whether on every link that has a letter something is late.
-func allLate(x *letter, now time.Time, patience time.Duration) bool {
+func allLate(x *letter, clock time.Time, patience time.Duration) bool {
 	for _, l := range x.on {
-		if !l.late(now, patience) {
+		if !l.late(clock, patience) {
 			return false
 		}
 	}
 	return true
+}
+
+// idle reports whether a link has nothing to do.
+func (s *Session) idle() bool {
+	return slices.ContainsFunc(s.links, func(l *Link) bool { return l.bytes == 0 && !l.leaving && !l.silent })
 }
 
 // errLeft is the end of a link that the other end has taken back.
@@ -404,7 +423,6 @@ func (l *Link) end(why error) {
 		l.why = why
 	}
 	close(l.done)
-	l.ackTimer.Stop()
 	s.links = slices.DeleteFunc(s.links, func(o *Link) bool { return o == l })
 	if len(s.links) == 0 {
 		s.alone = s.heard
@@ -416,12 +434,13 @@ func (l *Link) end(why error) {
 	l.queue, l.sent = nil, nil
 	for _, x := range left {
 		l.drop(x)
-		if len(x.on) > 0 || x.stale() || x.stream == 0 {
+		if len(x.on) > 0 || x.stale() || x.ofLink() {
 			continue
 		}
 		s.stats.Resumed++
 		s.send(x)
 	}
+	s.sayAgain()
 	s.pull()
 	s.mu.Unlock()
 	l.conn.Close()

@@ -54,8 +54,11 @@ type Relay struct {
 	mu       sync.Mutex
 	sessions map[sessionKey]*relaySession
 	links    map[string]int // by edge
-	closed   bool
+	closed   bool           // nobody new is let in
+	shut     bool           // nor are new requests
 	work     sync.WaitGroup // streams and links
+
+	tally tally
 }
 
 type sessionKey struct {
@@ -128,7 +131,8 @@ func NewClient(c *tls.Config) *http.Transport {
 
 // ServeHTTP turns a request of an edge into a link. It returns when that ends.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	refuse := func(status int, to, why string) {
+	refuse := func(status int, reason, to, why string) {
+		r.tally.refuse(reason)
 		r.log.Warn("link refused", "from", req.RemoteAddr, "why", why)
 		http.Error(w, to, status)
 	}
@@ -137,35 +141,44 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.NotFound(w, req)
 		return
 	case req.TLS == nil || req.TLS.Version < tls.VersionTLS13:
-		refuse(http.StatusUpgradeRequired, "a link needs TLS 1.3", "it came without TLS 1.3")
+		refuse(http.StatusUpgradeRequired, "tls", "a link needs TLS 1.3", "it came without TLS 1.3")
 		return
 	case len(req.Header.Values("Origin")) > 0:
-		refuse(http.StatusForbidden, "a link is not for browsers", "it has a header Origin, as of a browser")
+		refuse(http.StatusForbidden, "browser", "a link is not for browsers", "it has a header Origin, as of a browser")
 		return
 	case req.URL.RawQuery != "":
-		refuse(http.StatusBadRequest, "a link has no query", "its URL has a query")
+		refuse(http.StatusBadRequest, "query", "a link has no query", "its URL has a query")
 		return
 	}
 	v, err := r.admit(req)
 	if err != nil {
-		refuse(http.StatusUnauthorized, "this relay does not know who asks", err.Error())
+		refuse(http.StatusUnauthorized, "identity", "this relay does not know who asks", err.Error())
 		return
 	}
 	sid, ok := parseID(req.Header.Get(headerSession))
 	if !ok {
-		refuse(http.StatusBadRequest, "the link names no session", "it names no session")
+		refuse(http.StatusBadRequest, "session", "the link names no session", "it names no session")
+		return
+	}
+	number, err := strconv.ParseUint(req.Header.Get(headerLink), 10, 32)
+	if err != nil {
+		refuse(http.StatusBadRequest, "session", "the link has no number", "it has no number")
 		return
 	}
 	s, err := r.enter(v.name, sid)
 	if err != nil {
-		refuse(http.StatusServiceUnavailable, err.Error(), "edge "+v.name+": "+err.Error())
+		reason := "full"
+		if errors.Is(err, errClosing) {
+			reason = "closing"
+		}
+		refuse(http.StatusServiceUnavailable, reason, err.Error(), "edge "+v.name+": "+err.Error())
 		return
 	}
 	defer r.leave(v.name, sid, s)
-	r.link(w, req, v, sid, s)
+	r.link(w, req, v, sid, uint32(number), s)
 }
 
-func (r *Relay) link(w http.ResponseWriter, req *http.Request, v visitor, sid id, s *relaySession) {
+func (r *Relay) link(w http.ResponseWriter, req *http.Request, v visitor, sid id, number uint32, s *relaySession) {
 	w.Header().Set(headerSession, s.instance.String())
 	if v.proof != nil {
 		proof, err := v.proof(sid, s.instance)
@@ -183,7 +196,7 @@ func (r *Relay) link(w http.ResponseWriter, req *http.Request, v visitor, sid id
 		r.log.Warn("link refused", "from", req.RemoteAddr, "edge", v.name, "why", err)
 		return
 	}
-	l, err := s.join(newSocket(ws))
+	l, err := s.join(newSocket(ws), number)
 	if err != nil {
 		return
 	}
@@ -199,30 +212,33 @@ func (r *Relay) link(w http.ResponseWriter, req *http.Request, v visitor, sid id
 	r.log.Log(context.Background(), level, "link ended", "edge", v.name, "from", req.RemoteAddr, "why", err)
 }
 
-var errExpired = errors.New("what the edge showed who it is with has expired")
+var (
+	errExpired = errors.New("what the edge showed who it is with has expired")
+	errClosing = errors.New("the relay is shutting down")
+)
 
 // enter returns the session of an edge, and counts one more link of it.
 func (r *Relay) enter(edge string, sid id) (*relaySession, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
-		return nil, errors.New("the relay is shutting down")
+	key := sessionKey{edge, sid}
+	s := r.sessions[key]
+	if r.closed && s == nil {
+		return nil, errClosing
 	}
 	if r.links[edge] >= r.o.MaxLinks {
 		return nil, fmt.Errorf("the edge has %d links, which is all that it may have", r.links[edge])
 	}
-	key := sessionKey{edge, sid}
-	s := r.sessions[key]
 	if s == nil {
 		s = &relaySession{instance: newID()}
 		s.Session = newSession(false, 2, func(st *Stream) {
 			r.mu.Lock()
-			closed := r.closed
-			if !closed {
+			shut := r.shut
+			if !shut {
 				r.work.Add(1)
 			}
 			r.mu.Unlock()
-			if closed {
+			if shut {
 				st.Reset(Shut)
 				return
 			}
@@ -284,8 +300,13 @@ func (r *Relay) Status() []EdgeStatus {
 	return all
 }
 
+// handOver is for how long requests are still taken after all edges were told
+// that there should be no more.
+const handOver = time.Second
+
 // Shutdown lets the requests that are under way end until ctx does, and ends
-// all sessions. New requests are refused meanwhile.
+// all sessions. Edges are told to take new requests to another relay; those that
+// have none get an error, after a second.
 func (r *Relay) Shutdown(ctx context.Context) {
 	r.mu.Lock()
 	r.closed = true
@@ -295,16 +316,33 @@ func (r *Relay) Shutdown(ctx context.Context) {
 		s.empty.Stop()
 	}
 	r.mu.Unlock()
+	var told []*letter
+	for _, s := range sessions {
+		told = append(told, s.drain())
+	}
+	shut := time.AfterFunc(handOver, r.refuse)
+	defer shut.Stop()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 wait:
-	for busy(sessions) {
+	for {
+		busy := false
+		for i, s := range sessions {
+			busy = busy || s.waits(told[i])
+		}
+		if !busy {
+			break
+		}
 		select {
 		case <-ctx.Done():
 			break wait
 		case <-ticker.C:
 		}
 	}
+	r.refuse()
+	r.mu.Lock()
+	clear(r.sessions) // no link joins them any more
+	r.mu.Unlock()
 	for _, s := range sessions {
 		s.Close()
 	}
@@ -314,12 +352,28 @@ wait:
 	}
 }
 
-// busy reports whether somebody is there who waits for something.
-func busy(sessions []*relaySession) bool {
-	return slices.ContainsFunc(sessions, func(s *relaySession) bool {
-		st := s.Stats()
-		return st.Streams > 0 && st.Links > 0
-	})
+// refuse has new requests refused.
+func (r *Relay) refuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shut = true
+}
+
+// drain tells the edge that there should be no further streams.
+func (s *Session) drain() *letter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := &letter{frame: frame{kind: drainFrame}}
+	s.send(x)
+	return x
+}
+
+// waits reports whether somebody is there who waits for something, or has not
+// yet heard that it should not.
+func (s *Session) waits(told *letter) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.links) > 0 && (len(s.streams) > 0 || !told.heard)
 }
 
 // serve asks an upstream for what a stream wants.
@@ -333,15 +387,18 @@ func (r *Relay) serve(edge string, st *Stream) {
 		case <-ctx.Done():
 		}
 	}()
+	how := Left
+	defer func() { r.tally.end(edge, how) }()
 	res, err := r.ask(ctx, edge, st)
 	if err != nil {
 		if ctx.Err() != nil {
 			st.Reset(Broken)
 			return
 		}
+		how = Failed
 		level := slog.LevelInfo
 		if _, ok := errors.AsType[refusal](err); ok {
-			level = slog.LevelWarn
+			how, level = Ungranted, slog.LevelWarn
 		}
 		r.log.Log(ctx, level, "request not made", "edge", edge, "why", err)
 		st.answer((&responseHead{fault: err.Error()}).append(nil))
@@ -362,12 +419,17 @@ func (r *Relay) serve(edge string, st *Stream) {
 		if _, lost := st.Write(buf[:n]); lost != nil {
 			return
 		}
+		r.tally.carry(edge, 0, n)
 		switch {
 		case err == io.EOF:
+			how = Answered
 			st.CloseWrite()
 			st.drain()
 			return
 		case err != nil:
+			if ctx.Err() == nil {
+				how = Failed
+			}
 			r.log.Info("answer broke off", "edge", edge, "why", err)
 			st.Reset(Broken)
 			return
@@ -404,15 +466,15 @@ func (r *Relay) ask(ctx context.Context, edge string, st *Stream) (*http.Respons
 	req.ContentLength = h.length
 	if h.length == 0 {
 		req.Body = http.NoBody
-	} else if req.Body, err = r.body(st, h); err != nil {
+	} else if req.Body, err = r.body(edge, st, h); err != nil {
 		return nil, err
 	}
 	return client.RoundTrip(req.WithContext(ctx))
 }
 
 // body returns the body of a request as the upstream gets it.
-func (r *Relay) body(st *Stream, h requestHead) (io.ReadCloser, error) {
-	b := &bounded{r: st, left: h.length, most: r.o.MaxBody, close: func() {}}
+func (r *Relay) body(edge string, st *Stream, h requestHead) (io.ReadCloser, error) {
+	b := &bounded{r: st, left: h.length, most: r.o.MaxBody, close: func() {}, count: func(n int) { r.tally.carry(edge, n, 0) }}
 	if h.whole {
 		b.r = strings.NewReader(h.body)
 	}
@@ -433,6 +495,7 @@ type bounded struct {
 	left  int64 // -1: nothing was said
 	most  int64
 	close func()
+	count func(bytes int)
 }
 
 func (b *bounded) Close() error {
@@ -442,6 +505,7 @@ func (b *bounded) Close() error {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
+	b.count(n)
 	if b.most -= int64(n); b.most < 0 {
 		return 0, refusal("the body is larger than what goes through this relay")
 	}

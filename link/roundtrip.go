@@ -167,11 +167,11 @@ func (e *Edge) session(ctx context.Context) (*Session, func(), error) {
 		var best *Session
 		var change <-chan struct{}
 		var faults []error
-		least := 0
+		var least load
 		for _, f := range e.relays {
 			f.mu.Lock()
-			n := f.session.busy()
-			if len(f.links) > 0 && (best == nil || n < least) {
+			n := f.session.load()
+			if len(f.links) > 0 && (best == nil || n.less(least)) {
 				best, least = f.session, n
 			}
 			if change == nil {
@@ -199,6 +199,25 @@ func (e *Edge) session(ctx context.Context) (*Session, func(), error) {
 	}
 }
 
+// A load is how much a relay has to do for this edge.
+type load struct {
+	drains  bool // it wants no more
+	streams int
+}
+
+func (l load) less(o load) bool {
+	if l.drains != o.drains {
+		return o.drains
+	}
+	return l.streams < o.streams
+}
+
+func (s *Session) load() load {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return load{s.drains, len(s.streams)}
+}
+
 // lone returns a session with one link, for one request.
 func (e *Edge) lone(ctx context.Context) (*Session, func(), error) {
 	var faults []error
@@ -217,21 +236,21 @@ func (f *far) alone(ctx context.Context) (*Session, error) {
 	for len(f.lone) > 0 {
 		s := f.lone[len(f.lone)-1]
 		f.lone = f.lone[:len(f.lone)-1]
-		if s.Stats().Links > 0 {
+		if st := s.Stats(); st.Links > 0 && !st.Drains {
 			f.mu.Unlock()
 			return s, nil
 		}
 		s.Close()
 	}
 	f.mu.Unlock()
-	conn, _, lifetime, err := f.dial(ctx, newID())
+	conn, _, lifetime, err := f.dial(ctx, newID(), 1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fault = err; err != nil {
 		return nil, err
 	}
 	s := newSession(true, 1, nil)
-	l, err := s.join(conn)
+	l, err := s.join(conn, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func NewServer(r *Relay, c *tls.Config) *http.Server {
 	if c.ClientCAs != nil {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
-	s := &strangers{count: make(map[string]int), from: make(map[net.Conn]string)}
+	s := &strangers{count: make(map[string]int), from: make(map[net.Conn]string), refuse: func() { r.tally.refuse("strangers") }}
 	return &http.Server{
 		Handler: r, TLSConfig: c, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 		ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: headerTime, IdleTimeout: headerTime, MaxHeaderBytes: maxHeader,
@@ -45,6 +45,8 @@ type strangers struct {
 	mu    sync.Mutex
 	count map[string]int // by address
 	from  map[net.Conn]string
+
+	refuse func() // is called with each that is one too many
 }
 
 func (s *strangers) note(c net.Conn, state http.ConnState) {
@@ -55,6 +57,7 @@ func (s *strangers) note(c net.Conn, state http.ConnState) {
 		host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
 		if s.count[host] >= maxStrangers {
 			c.Close()
+			s.refuse()
 			return
 		}
 		s.count[host]++

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,7 +19,8 @@ const (
 	sessionCap  = 128 << 20 // bytes that all streams of a session may have promised to take
 
 	smallWord = 1200 // bytes of payload that fit into one packet: these are sent twice
-	busyLink  = 16   // frames under way, above which a link is not given second copies
+	fullLink  = 16   // frames under way, above which others are better
+	fewLinks  = 4    // with something under way, below which nothing may be heard for long
 	bulkBytes = 256 << 10
 )
 
@@ -28,7 +30,8 @@ const (
 	pingIdle   = 5 * time.Second
 	pingBusy   = time.Second // while a stream waits for something
 	aloneFor   = 15 * time.Second
-	ackDelay   = 2 * time.Millisecond
+	newsDelay  = 10 * time.Millisecond  // until it is told what has come, at most
+	newsLast   = 500 * time.Millisecond // for so long it is told again
 	tendBusy   = 10 * time.Millisecond
 	tendIdle   = time.Second
 	nearby     = 10 * time.Millisecond  // over a line this short nothing goes twice
@@ -47,9 +50,9 @@ type Conn interface {
 
 // A Session is what an edge and a relay have with one another: any number of
 // streams over any number of links. A stream belongs to no link. Each of its
-// words goes over the links that have the least under way, a small one over
-// two, and is put into order at the other end; the words that were under way
-// on a link that fails go over another.
+// words goes over the links that have the least under way, a small one more
+// than once, and is put into order at the other end; the words that were under
+// way on a link that fails go over another.
 type Session struct {
 	edge   bool
 	copies int
@@ -62,11 +65,15 @@ type Session struct {
 	seen    idSet     // at the relay: streams that were opened or reset
 	parked  []*letter // that wait for a link
 	heard   time.Time // when anything has come
-	alone   time.Time // since when nothing does, where there is no link
+	learnt  time.Time // when the other end last told of something
+	alone   time.Time // since when nothing comes, where there is no link
 	ready   []*Stream // that have bulk to send, in turn
 	owed    int64     // bytes that may come, and that nobody has read yet
+	drains  bool      // at the edge: the relay wants no further streams
 	closed  error
 	tick    *time.Ticker
+	untold  int         // frames that have come since the other end was told
+	telling *time.Timer // until it is
 	done    chan struct{}
 	stats   Stats
 }
@@ -76,11 +83,14 @@ type Stats struct {
 	Links, Streams int
 	RTT            time.Duration // of the quickest link
 	Frames         uint64        // sent, acks aside
+	Late           uint64        // of them, those of which it took long to be told that they came
 	Duplicates     uint64        // of them, second copies
 	Useful         uint64        // second copies that came first
+	Repeated       uint64        // words that went once more with the next ones
 	Rescued        uint64        // words sent once more because a link kept silent
 	Resumed        uint64        // words sent once more because a link failed
 	Backlog        int64         // bytes sent or waiting that the peer has not told of
+	Drains         bool          // the relay is shutting down, and wants no further streams
 }
 
 // ErrLost is the end of streams that had no link for too long.
@@ -96,6 +106,7 @@ func newSession(edge bool, copies int, accept func(*Stream)) *Session {
 		streams: make(map[uint64]*Stream), alone: time.Now(),
 		tick: time.NewTicker(tendIdle), done: make(chan struct{}),
 	}
+	s.telling = time.AfterFunc(time.Hour, s.tellNews)
 	go s.tend()
 	return s
 }
@@ -112,6 +123,7 @@ func (s *Session) fail(err error) {
 	s.closed = err
 	close(s.done)
 	s.tick.Stop()
+	s.telling.Stop()
 	for _, st := range s.streams {
 		st.die(err)
 	}
@@ -128,7 +140,7 @@ func (s *Session) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Links, st.Streams = len(s.links), len(s.streams)
+	st.Links, st.Streams, st.Drains = len(s.links), len(s.streams), s.drains
 	if len(s.links) > 0 {
 		st.RTT = s.rtt()
 	}
@@ -203,6 +215,11 @@ func (s *Session) take(f frame) error {
 		if f.kind == openFrame && s.edge || f.kind == headFrame && !s.edge {
 			return fmt.Errorf("a frame %v came from the wrong side", f.kind)
 		}
+		for _, e := range f.earlier {
+			if err := st.word(e); err != nil {
+				return err
+			}
+		}
 		return st.word(f)
 	case f.kind == resetFrame:
 		st.die(ResetError{Code(f.payload[0])})
@@ -233,34 +250,28 @@ func (s *Session) stranger(f frame) (*Stream, error) {
 	return s.add(f.stream), nil
 }
 
-// send puts a letter on its way. Over a long line small ones go twice, and those that somebody
-// waits for the most, a few of each stream, more often: of a link that has had
-// little to send lately nobody knows whether it is well.
-func (s *Session) send(x *letter) {
-	copies := 1
-	switch {
-	case len(x.payload) > smallWord || s.copies == 1 || s.rtt() < nearby:
-	case x.st != nil && x.seq < 3:
-		copies = 2 * s.copies
-	default:
-		copies = s.copies
-	}
-	if !s.place(x, copies) {
-		s.parked = append(s.parked, x)
-	}
-}
-
-// place puts copies of a letter on the links that have the least under way,
-// and none of it yet. It reports whether any link has it.
+// place puts copies of a letter on links that have none of it yet. It reports
+// whether any link has it. What is sent where something is late would wait
+// behind it; and words that come once more are to come by another link.
 func (s *Session) place(x *letter, copies int) bool {
-	now, patience := time.Now(), s.patience()
+	now, patience, earlier := time.Now(), s.patience(), s.earlier(x)
+	clock := s.clock(now)
+	better := func(l, o *Link) bool {
+		if l, o := l.late(clock, patience) || l.full(), o.late(clock, patience) || o.full(); l != o {
+			return o
+		}
+		if l, o := slices.ContainsFunc(earlier, l.holds), slices.ContainsFunc(earlier, o.holds); l != o {
+			return o
+		}
+		return l.before(o)
+	}
 	for n := range copies {
 		var best *Link
 		for _, l := range s.links {
-			if l.leaving || l.holds(x) || n > 0 && len(l.sent)+len(l.queue) >= busyLink {
+			if l.leaving || l.holds(x) || n > 0 && l.full() {
 				continue
 			}
-			if best == nil || l.before(best, now, patience) {
+			if best == nil || better(l, best) {
 				best = l
 			}
 		}
@@ -274,6 +285,16 @@ func (s *Session) place(x *letter, copies int) bool {
 		best.push(x, now)
 	}
 	return len(x.on) > 0
+}
+
+// link returns a link by its id, or nil.
+func (s *Session) link(id uint32) *Link {
+	for _, l := range s.links {
+		if l.id == id {
+			return l
+		}
+	}
+	return nil
 }
 
 // rtt is the shortest round trip of a link.
@@ -292,7 +313,27 @@ func (s *Session) rtt() time.Duration {
 
 // patience is how long a word may be under way before it goes once more.
 func (s *Session) patience() time.Duration {
-	return max(s.rtt()*9/8+10*ackDelay, leastPatience)
+	return max(s.rtt()*9/8+2*newsDelay, leastPatience)
+}
+
+// clock is the time at which to judge what is late. With much under way
+// something is heard all the time; where it is not, this machine or the whole
+// line stood still, and no link is worse than another.
+func (s *Session) clock(now time.Time) time.Time {
+	told := s.learnt.Add(2 * newsDelay)
+	if now.Before(told) {
+		return now
+	}
+	busy := 0
+	for _, l := range s.links {
+		if len(l.sent) > 0 {
+			busy++
+		}
+	}
+	if busy <= fewLinks {
+		return now
+	}
+	return told
 }
 
 // tend looks after links until the session is closed.
@@ -311,6 +352,9 @@ func (s *Session) tend() {
 				l.why = err
 				dead = append(dead, l)
 			}
+		}
+		for _, st := range s.streams {
+			s.followUp(st, now)
 		}
 		lost := len(s.links) == 0 && len(s.streams) > 0 && now.Sub(s.alone) > resumeFor
 		if lost {

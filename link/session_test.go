@@ -36,10 +36,11 @@ func (p *pair) join(n int) {
 	defer p.mu.Unlock()
 	for range n {
 		p.seed++
-		r := newRoad(p.delay, p.loss, p.seed)
+		seed := p.seed
+		r := newRoad(p.delay, p.loss, seed)
 		p.roads = append(p.roads, r)
-		p.wg.Go(func() { p.edge.attach(r.ends[0]) })
-		p.wg.Go(func() { p.relay.attach(r.ends[1]) })
+		p.wg.Go(func() { p.edge.attach(r.ends[0], uint32(seed)) })
+		p.wg.Go(func() { p.relay.attach(r.ends[1], uint32(seed)) })
 	}
 }
 
@@ -289,6 +290,119 @@ func TestReset(t *testing.T) {
 			t.Errorf("reading after a reset: %v", err)
 		}
 		time.Sleep(time.Second)
+		p.close()
+	})
+}
+
+// On a line where one message in thirty comes late by more than a round trip,
+// hardly a word does: the next one has brought it.
+func TestWordsComeInTime(t *testing.T) {
+	if realTime {
+		t.Skip("counts milliseconds, of which a busy machine takes some")
+	}
+	const (
+		streams, words = 15, 100
+		pause          = 25 * time.Millisecond
+	)
+	inBubble(t, func(t *testing.T) {
+		p := newPair(t, lineDelay, 0.03, func(st *Stream) {
+			st.Respond([]byte("h"))
+			for range words {
+				stamp, _ := time.Now().MarshalBinary()
+				st.Write(stamp)
+				time.Sleep(pause)
+			}
+			st.CloseWrite()
+		})
+		p.join(32)
+		var mu sync.Mutex
+		late := 0
+		var wg sync.WaitGroup
+		for i := range streams {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * 7 * time.Millisecond)
+				st, err := p.edge.open([]byte("h"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				st.CloseWrite()
+				stamp, _ := time.Now().MarshalBinary()
+				for range words {
+					var written time.Time
+					if _, err := io.ReadFull(st, stamp); err != nil || written.UnmarshalBinary(stamp) != nil {
+						t.Errorf("reading a word: %v", err)
+						return
+					}
+					if time.Since(written) > lineDelay+2*pause {
+						mu.Lock()
+						late++
+						mu.Unlock()
+					}
+				}
+				io.Copy(io.Discard, st)
+			})
+		}
+		wg.Wait()
+		if share := float64(late) / (streams * words); share > 0.005 {
+			t.Errorf("%d of %d words came later than with the second one after them", late, streams*words)
+		}
+		st := p.relay.Stats()
+		if st.Repeated == 0 || st.Late == 0 {
+			t.Errorf("nothing was late, or nothing came once more: %+v", st)
+		}
+		t.Logf("%d words late; %+v", late, st)
+		time.Sleep(time.Second)
+		p.close()
+	})
+}
+
+// Of two links of a session with one number, the second is not let in.
+func TestLinksHaveNumbersOfTheirOwn(t *testing.T) {
+	s := newSession(true, 2, nil)
+	defer s.Close()
+	if _, err := s.join(newRoad(0, 0, 1).ends[0], 7); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.join(newRoad(0, 0, 1).ends[0], 7); err == nil {
+		t.Error("two links have the number 7")
+	}
+}
+
+// However much is lost, who leaves has ended the request at the other side a
+// second and a round trip later.
+func TestResetOnABadLine(t *testing.T) {
+	if realTime {
+		t.Skip("a busy machine takes its time as well")
+	}
+	inBubble(t, func(t *testing.T) {
+		const streams = 100
+		ended := make(chan struct{}, streams)
+		p := newPair(t, lineDelay, 0.1, func(st *Stream) {
+			st.Respond([]byte("h"))
+			for {
+				if _, err := st.Write([]byte("word")); err != nil {
+					break
+				}
+				time.Sleep(25 * time.Millisecond)
+			}
+			ended <- struct{}{}
+		})
+		p.join(16)
+		for i := range streams {
+			st, err := p.edge.open([]byte("h"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.ReadFull(st, make([]byte, 10))
+			st.Reset(Cancelled)
+			begin := time.Now()
+			<-ended
+			if took := time.Since(begin); took > time.Second+2*lineDelay {
+				t.Errorf("stream %d: it took %v", i, took)
+			}
+		}
+		time.Sleep(3 * time.Second)
 		p.close()
 	})
 }

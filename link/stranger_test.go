@@ -89,8 +89,8 @@ func TestProofIsOfOneConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, c := range []*tls.Conn{second, first} {
-		fmt.Fprintf(c, "GET /link HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: %s\r\n%s: %s\r\n\r\n",
-			h.Get("Authorization"), headerSession, h.Get(headerSession))
+		fmt.Fprintf(c, "GET /link HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: %s\r\n%s: %s\r\n%s: 1\r\n\r\n",
+			h.Get("Authorization"), headerSession, h.Get(headerSession), headerLink)
 		c.SetDeadline(time.Now().Add(10 * time.Second))
 		line, _ := bufio.NewReader(c).ReadString('\n')
 		if want := []string{"HTTP/1.1 401", "HTTP/1.1 101"}[i]; !strings.HasPrefix(line, want) {
@@ -113,20 +113,22 @@ func TestFramesThatAreNone(t *testing.T) {
 		return append([]byte{opcode, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
 	}
 	tests := map[string][]byte{
-		"a length of 2^63-1":      header(0x82, 1<<63-1),
-		"a length with the sign":  header(0x82, 1<<63),
-		"reserved bits":           small(0xf2, make([]byte, headerSize)),
-		"a ping in pieces":        small(0x09, []byte("a")),
-		"text":                    small(0x81, make([]byte, headerSize)),
-		"not masked":              {0x82, 1, 0},
-		"no frame of ours":        small(0x82, []byte("hello")),
-		"a million empty pieces":  append(small(0x02, nil), bytes.Repeat(small(0x00, nil), 1_000_000)...),
-		"a message without end":   append(small(0x02, nil), bytes.Repeat(small(0x00, make([]byte, 100)), 1000)...),
-		"a head without a method": small(0x82, (&frame{kind: openFrame, stream: 1, payload: []byte{headVersion, 0, 0}}).append(nil)),
-		"an answer of an edge":    small(0x82, (&frame{kind: headFrame, stream: 1}).append(nil)),
-		"a stream far ahead":      small(0x82, (&frame{kind: openFrame, stream: 1 << 40}).append(nil)),
-		"a word far ahead":        small(0x82, (&frame{kind: dataFrame, stream: 1, seq: 1 << 20}).append(nil)),
-		"acks of nothing":         small(0x82, (&frame{kind: ackFrame, ack: 1 << 31}).append(nil)),
+		"a length of 2^63-1":        header(0x82, 1<<63-1),
+		"a length with the sign":    header(0x82, 1<<63),
+		"reserved bits":             small(0xf2, make([]byte, headerSize)),
+		"a ping in pieces":          small(0x09, []byte("a")),
+		"text":                      small(0x81, make([]byte, headerSize)),
+		"not masked":                {0x82, 1, 0},
+		"no frame of ours":          small(0x82, []byte("hello")),
+		"a million empty pieces":    append(small(0x02, nil), bytes.Repeat(small(0x00, nil), 1_000_000)...),
+		"a message without end":     append(small(0x02, nil), bytes.Repeat(small(0x00, make([]byte, 100)), 1000)...),
+		"a head without a method":   small(0x82, (&frame{kind: openFrame, stream: 1, payload: []byte{headVersion, 0, 0}}).append(nil)),
+		"an answer of an edge":      small(0x82, (&frame{kind: headFrame, stream: 1}).append(nil)),
+		"a stream far ahead":        small(0x82, (&frame{kind: openFrame, stream: 1 << 40}).append(nil)),
+		"a word far ahead":          small(0x82, (&frame{kind: dataFrame, stream: 1, seq: 1 << 20}).append(nil)),
+		"news of what was not sent": small(0x82, (&frame{kind: ackFrame, payload: news{1, 1}.append(nil)}).append(nil)),
+		"a relay that is an edge":   small(0x82, (&frame{kind: drainFrame}).append(nil)),
+		"acks of nothing":           small(0x82, (&frame{kind: ackFrame, ack: 1 << 31}).append(nil)),
 	}
 	for name, bad := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -177,8 +179,8 @@ func (l *lab) handshake(t *testing.T) *tls.Conn {
 	if err := (Identity{Name: "berlin", Key: testKey}).sign(h, &state, newID()); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(c, "GET /link HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: %s\r\n%s: %s\r\n\r\n",
-		h.Get("Authorization"), headerSession, h.Get(headerSession))
+	fmt.Fprintf(c, "GET /link HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: %s\r\n%s: %s\r\n%s: 1\r\n\r\n",
+		h.Get("Authorization"), headerSession, h.Get(headerSession), headerLink)
 	r := bufio.NewReaderSize(c, 16)
 	for line := ""; line != "\r\n"; {
 		if line, err = r.ReadString('\n'); err != nil {
@@ -195,7 +197,7 @@ func TestNoCompression(t *testing.T) {
 		RootCAs: l.authority.pool, Certificates: []tls.Certificate{l.authority.issue(t, "berlin")},
 	}}}
 	ws, res, err := websocket.Dial(t.Context(), "wss://"+l.address+"/link", &websocket.DialOptions{
-		HTTPClient: client, HTTPHeader: http.Header{headerSession: {newID().String()}}, CompressionMode: websocket.CompressionContextTakeover,
+		HTTPClient: client, HTTPHeader: http.Header{headerSession: {newID().String()}, headerLink: {"1"}}, CompressionMode: websocket.CompressionContextTakeover,
 	})
 	if err != nil {
 		t.Fatal(err)

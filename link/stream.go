@@ -50,11 +50,12 @@ type Stream struct {
 	gone  chan struct{} // closed when nothing is kept for it any more
 
 	// What goes out.
-	seq     uint32 // of the next word
-	words   int    // under way
-	unheard int    // bytes of theirs
-	sent    int64  // bytes of the body
-	granted int64  // how many may be, in all
+	seq     uint32  // of the next word
+	words   int     // under way
+	unheard int     // bytes of theirs
+	latest  *letter // the word before the next one
+	sent    int64   // bytes of the body
+	granted int64   // how many may be, in all
 	bulk    []*letter
 	ended   bool
 
@@ -77,11 +78,14 @@ type Stream struct {
 // where that takes too long.
 type letter struct {
 	frame
-	st     *Stream // whose word it is; nil: no word
-	on     []*Link // that it waits for, or is under way on
-	second *Link   // that has the second copy
-	heard  bool    // the peer has it
-	tries  int     // rescues
+	st     *Stream   // whose word it is; nil: no word
+	on     []*Link   // that it waits for, or is under way on
+	second *Link     // that has the second copy
+	at     time.Time // when it was written
+	before *letter   // the word before it; nil when this or that was heard
+	again  bool      // it went once more, since none followed it
+	heard  bool      // the peer has it
+	tries  int       // rescues
 }
 
 // writeHead sends a head, in as many words as it needs.
@@ -112,7 +116,12 @@ func (st *Stream) letter(f frame) *letter {
 	st.seq++
 	st.words++
 	st.unheard += len(f.payload)
-	return &letter{frame: f, st: st}
+	x := &letter{frame: f, st: st, at: time.Now()}
+	if st.latest != nil && !st.latest.heard {
+		x.before = st.latest
+	}
+	st.latest = x
+	return x
 }
 
 // heardOf is called when the peer has a word.

@@ -6,9 +6,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// A Front holds the metrics of connections and of the certificate.
+// A Front holds the metrics of connections, of wrong keys and of the certificate.
 type Front struct {
 	refused  *prometheus.CounterVec
+	wrong    *prometheus.CounterVec
 	registry prometheus.Registerer
 }
 
@@ -18,7 +19,21 @@ func newFront(r prometheus.Registerer) *Front {
 	for _, limit := range []string{"total", "address"} {
 		f.refused.WithLabelValues(limit)
 	}
+	f.wrong = register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "bendi_wrong_keys_total", Help: "Keys and tokens that open nothing, by whether that was said (refused) or there were too many from the address (braked)."}, []string{"answer"}))
+	for _, answer := range []string{"refused", "braked"} {
+		f.wrong.WithLabelValues(answer)
+	}
 	return f
+}
+
+// WrongKey counts a key that opens nothing.
+func (f *Front) WrongKey(braked bool) {
+	answer := "refused"
+	if braked {
+		answer = "braked"
+	}
+	f.wrong.WithLabelValues(answer).Inc()
 }
 
 // Refused counts a connection that was one too many.

@@ -59,13 +59,18 @@ func NewGateway(version string, workers map[string]Worker) *Gateway {
 	g.Links = newLinks(g.registry)
 	g.Ledger = newLedger(g.registry)
 	g.Limits = newLimits(g.registry)
+	g.registry.MustRegister(built(version), workerCollector{g},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return g
+}
+
+// built tells of which version a program is.
+func built(version string) prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "bendi_build_info", Help: "Which program this is; always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	g.registry.MustRegister(info, workerCollector{g},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return g
+	return info
 }
 
 // Employ has the gateway tell of these workers from now on, by the ids of their

@@ -92,7 +92,7 @@ func (s *server) mayAct(r *http.Request, x *exchange) error {
 	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || !isLocal(r.Host) {
 		return chat.Errorf(chat.Forbidden, "Without API keys this is for programs on this machine alone, which ask 127.0.0.1 or localhost, and not for web pages.")
 	}
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method != http.MethodGet && r.Method != http.MethodHead && media != "application/json" {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method == http.MethodPost && media != "application/json" { // of the others, a browser asks first whether it may
 		return chat.Errorf(chat.Invalid, "The Content-Type must be application/json.")
 	}
 	return nil
@@ -117,11 +117,48 @@ func DecodeAction[T any](body []byte) (*T, error) {
 	err := d.Decode(in)
 	if err == nil {
 		if _, err = d.Token(); err == io.EOF {
-			return in, nil
+			if err = unambiguous(json.NewDecoder(bytes.NewReader(body)), true); err == nil {
+				return in, nil
+			}
+		} else {
+			err = errors.New("something follows it")
 		}
-		err = errors.New("something follows it")
 	}
 	return nil, &chat.Error{Kind: chat.Invalid, Code: chat.CodeInvalidValue, Msg: "The body is not the JSON object that this takes: " + wrongWith(err) + ".", Err: err}
+}
+
+var errTwice = errors.New("a name is there twice")
+
+// unambiguous returns why a value may be read in two ways: encoding/json takes the
+// last of a name that is there twice, and for names of ours, those at the top, it
+// does not look at the case.
+func unambiguous(d *json.Decoder, top bool) error {
+	t, err := d.Token()
+	if err != nil || t != json.Delim('{') && t != json.Delim('[') {
+		return err
+	}
+	seen := make(map[string]bool)
+	for d.More() {
+		if t == json.Delim('{') {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			text, _ := name.(string)
+			if top {
+				text = strings.ToLower(strings.ToUpper(text)) // so that ſ is an s, as to encoding/json
+			}
+			if seen[text] {
+				return errTwice
+			}
+			seen[text] = true
+		}
+		if err := unambiguous(d, false); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	return err
 }
 
 // wrongWith says what is wrong with a body, and nothing that is in its values.
@@ -131,6 +168,9 @@ func wrongWith(err error) string {
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok && len(name) <= 64 {
 		return "it has the unknown field " + name
+	}
+	if errors.Is(err, errTwice) {
+		return err.Error()
 	}
 	return "it is no JSON that fits"
 }

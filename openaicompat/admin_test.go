@@ -108,3 +108,30 @@ func TestDecodeAction(t *testing.T) {
 		}
 	}
 }
+
+// A body that could be read in two ways is refused, wherever in it that is.
+func TestAmbiguousActions(t *testing.T) {
+	type in struct {
+		Name   string
+		Admin  bool
+		Limits struct{ Concurrent int }
+		Labels map[string]string
+	}
+	for body, ok := range map[string]bool{
+		`{"name":"a","admin":false}`:                   true,
+		`{"name":"a","labels":{"a":"1","b":"2"}}`:      true,
+		`{"name":"a","labels":{"a":"1","A":"2"}}`:      true,
+		`{"name":"a","name":"b"}`:                      false,
+		`{"name":"a","label\u017f":{},"labels":{}}`:    false,
+		`{"admin":false,"Admin":true}`:                 false,
+		`{"limits":{"concurrent":1,"concurrent":900}}`: false,
+		`{"labels":{"a":"1","a":"2"}}`:                 false,
+		`{} {}`:                                        false,
+		``:                                             false,
+	} {
+		_, err := openaicompat.DecodeAction[in]([]byte(body))
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}

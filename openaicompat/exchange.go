@@ -44,8 +44,10 @@ type exchange struct {
 	admitted  bool // see [Observer]
 	answerID  string
 	session   string              // that the client names
+	of        string              // whose session that is; empty: of who asks
 	learnt    func(*ledger.Entry) // adds what was learnt where the request was answered
 	probe     bool                // asked again and again by machines, and not worth a line
+	quiet     bool                // one of many alike, and neither worth a line
 }
 
 const exchangeKey = "openaicompat.exchange"
@@ -83,7 +85,9 @@ func (s *server) ended(c *gin.Context, x *exchange) {
 		// connection may serve others.
 		controller(c.Writer).SetWriteDeadline(time.Time{})
 	}
-	s.log(c, x)
+	if !x.quiet {
+		s.log(c, x)
+	}
 	if !x.probe {
 		s.Observer.Ended(x.entry(c))
 	}

@@ -38,7 +38,7 @@ func (s *server) guard(c *gin.Context, x *exchange) error {
 	}
 	if !slices.Contains(methods, c.Request.Method) {
 		hangUp(c)
-		return s.turnAway(c, x, http.StatusMethodNotAllowed, "method_not_allowed", "This server takes GET, HEAD, POST, DELETE and OPTIONS alone.")
+		return s.turnAway(c, x, http.StatusMethodNotAllowed, "method_not_allowed", "This server takes "+strings.Join(methods[:len(methods)-1], ", ")+" and "+methods[len(methods)-1]+" alone.")
 	}
 	return s.refuseForeign(c, x)
 }

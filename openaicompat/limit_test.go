@@ -200,15 +200,25 @@ func TestOverALimit(t *testing.T) {
 }
 
 // scoped lets anybody in, with what they may use.
-type scoped struct {
-	access.Scopes
-	ended context.Context
-}
+type scoped struct{ access.Scopes }
 
 func (scoped) Needed() bool { return true }
 
 func (s scoped) Check(context.Context, string) (access.Identity, error) {
-	return access.Identity{Name: "shop", Scopes: s.Scopes, Inside: true, Ended: s.ended}, nil
+	return access.Identity{Name: "shop", Scopes: s.Scopes, Inside: true}, nil
+}
+
+// revoking lets anybody in, until a key is revoked.
+type revoking struct {
+	scoped
+	revoked context.Context
+}
+
+func (r revoking) Enter(who access.Identity, end func(error)) (leave func()) {
+	stop := context.AfterFunc(r.revoked, func() {
+		end(&access.Refusal{Code: "revoked_api_key", Text: "The key of " + who.Name + " was revoked."})
+	})
+	return func() { stop() }
 }
 
 // pair offers two models, and answers with the name of the one that is asked.
@@ -265,7 +275,7 @@ func TestScopesOfKeys(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := openaicompat.New(openaicompat.Options{
-				Routes: []openaicompat.Route{{Path: "/v1/chat", Model: pair{}}, {Path: "/v1/chat/pro", Model: pair{}}}, Keys: scoped{Scopes: tt.scopes},
+				Routes: []openaicompat.Route{{Path: "/v1/chat", Model: pair{}}, {Path: "/v1/chat/pro", Model: pair{}}}, Keys: scoped{tt.scopes},
 			})
 			body := fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":"a"}],"input":"a"}`, tt.model)
 			req := httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, strings.NewReader(body))
@@ -281,8 +291,8 @@ func TestScopesOfKeys(t *testing.T) {
 
 // A key that is revoked ends what runs for it.
 func TestRevokedWithin(t *testing.T) {
-	ended, revoke := context.WithCancel(t.Context())
-	h := openaicompat.New(openaicompat.Options{Routes: []openaicompat.Route{{Path: "/v1/chat", Model: chattest.Script("a\n!wait\n")}}, Keys: scoped{ended: ended}})
+	revoked, revoke := context.WithCancel(t.Context())
+	h := openaicompat.New(openaicompat.Options{Routes: []openaicompat.Route{{Path: "/v1/chat", Model: chattest.Script("a\n!wait\n")}}, Keys: revoking{revoked: revoked}})
 	time.AfterFunc(50*time.Millisecond, revoke)
 	rec := post(t, h, "/v1/chat", `{"stream":true,"messages":[{"role":"user","content":"a"}]}`, "x")
 	if body := rec.Body.String(); !strings.Contains(body, "revoked_api_key") || strings.Contains(body, "[DONE]") {

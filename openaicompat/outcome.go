@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"bendi/chat"
 	"bendi/ledger"
 )
 
@@ -37,8 +38,8 @@ func (s *server) admit(c *gin.Context, x *exchange) error {
 // entry sums a request up.
 func (x *exchange) entry(c *gin.Context) *ledger.Entry {
 	e := &ledger.Entry{
-		ID: x.id, AnswerID: x.answerID, Start: x.start, Principal: x.who.Name, Session: x.session,
-		Operation: x.operation, Stream: x.stream, Status: c.Writer.Status(), Admitted: x.admitted,
+		ID: x.id, AnswerID: x.answerID, Start: x.start, Principal: x.who.Name, Session: x.session, Of: x.of, Method: c.Request.Method,
+		Operation: x.operation, Stream: x.stream, Status: c.Writer.Status(), Admitted: x.admitted, Quiet: x.quiet,
 		Route: x.route, Model: x.model, Arm: x.arm, Backend: x.backend, Request: x.request, Answer: x.answer,
 		Usage: x.usage, Total: time.Since(x.start), Finish: x.finish, Outcome: ledger.Success,
 	}
@@ -57,9 +58,12 @@ func (x *exchange) entry(c *gin.Context) *ledger.Entry {
 	return e
 }
 
-// page serves h beside the routes.
+// page serves h beside the routes, to those who may.
 func (s *server) page(h http.Handler) handler {
 	return func(c *gin.Context, x *exchange) error {
+		if s.locked() && !s.Open && !x.who.Admin && !x.who.Metrics {
+			return chat.Errorf(chat.Forbidden, "This key may not read the metrics; the operator can make one that may, with bendi key create --metrics or metrics: true under access.keys.")
+		}
 		x.probe = true
 		controller(c.Writer).SetWriteDeadline(time.Now().Add(s.WriteTimeout)) // not every writer can; then there is no limit
 		h.ServeHTTP(c.Writer, c.Request)

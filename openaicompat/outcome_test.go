@@ -1,15 +1,20 @@
 package openaicompat_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"bendi/access"
 	"bendi/chat"
 	"bendi/chat/chattest"
 	"bendi/ledger"
@@ -110,27 +115,89 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// A page is got like a probe, and needs a key where the routes do.
+// pageReaders are keys by their names: some may read pages.
+type pageReaders struct{}
+
+func (pageReaders) Needed() bool { return true }
+
+func (pageReaders) Check(_ context.Context, secret string) (access.Identity, error) {
+	return access.Identity{Name: secret, Admin: secret == "boss", Metrics: secret == "scraper"}, nil
+}
+
+// A page is got like a probe, by whoever may where keys are needed, and by
+// anybody where it is open.
 func TestPages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := new(witness)
-		client := serve(t, openaicompat.New(openaicompat.Options{
-			Keys: keys{"sk-right": "shop"}, Observer: w,
-			Pages: map[string]http.Handler{"/metrics": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "page") })},
-		}))
-		if status, _ := fetch(t, client, "GET", "/metrics", "", 0); status != http.StatusUnauthorized {
-			t.Errorf("without a key the status is %d", status)
-		}
-		for _, path := range []string{"/metrics", "/metrics/"} {
-			if status, text := fetch(t, client, "GET", path, "", 0, "Authorization", "Bearer sk-right"); status != 200 || text != "page" {
-				t.Errorf("%s with a key: %d %q", path, status, text)
+	for _, open := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := new(witness)
+			client := serve(t, openaicompat.New(openaicompat.Options{
+				Keys: pageReaders{}, Observer: w, Open: open,
+				Pages: map[string]http.Handler{"/metrics": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "page") })},
+			}))
+			refused := 0
+			for key, want := range map[string]int{"": 401, "shop": 403, "boss": 200, "scraper": 200} {
+				for _, path := range []string{"/metrics", "/metrics/"} {
+					var headers []string
+					if key != "" {
+						headers = []string{"Authorization", "Bearer " + key}
+					}
+					if open {
+						want = 200
+					}
+					if want != 200 {
+						refused++
+					}
+					if status, text := fetch(t, client, "GET", path, "", 0, headers...); status != want || want == 200 && text != "page" {
+						t.Errorf("%s with the key %q, open = %v: %d %q, want %d", path, key, open, status, text, want)
+					}
+				}
 			}
+			if status, _ := fetch(t, client, "GET", "/metrics/x", "", 0); status != http.StatusUnauthorized {
+				t.Errorf("what is below an open page: %d", status)
+			}
+			synctest.Wait()
+			if len(w.ended) != refused+1 {
+				t.Errorf("%d requests are told, want the %d refused ones alone", len(w.ended), refused+1)
+			}
+		})
+	}
+}
+
+// failing tells whoever fails to wait, from the third failure on, and notes
+// that one.
+type failing struct{ from []netip.Addr }
+
+func (f *failing) Fail(from netip.Addr) (wait time.Duration, note bool) {
+	f.from = append(f.from, from)
+	if n := len(f.from); n > 2 {
+		return 1500 * time.Millisecond, n == 3
+	}
+	return 0, true
+}
+
+// Whoever sends wrong keys is told to wait in the end, and whoever has a right one
+// is answered all the same. What is not worth a note leaves no line.
+func TestWrongKeys(t *testing.T) {
+	f, w, log := new(failing), new(witness), new(bytes.Buffer)
+	h := openaicompat.New(openaicompat.Options{Keys: keys{"right": "shop"}, Failures: f, Observer: w, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Routes: []openaicompat.Route{{Path: "/v1/chat", Model: chattest.Script("a\n")}}})
+	var got []int
+	for _, key := range []string{"wrong", "wrong", "", "wrong", "right", "wrong", "right"} {
+		rec := post(t, h, "/v1/chat", `{"messages":[{"role":"user","content":"a"}]}`, key)
+		got = append(got, rec.Code)
+		if rec.Code == 429 && (rec.Header().Get("Retry-After") != "2" || rec.Header().Get("X-Should-Retry") != "false" || !strings.Contains(rec.Body.String(), "too_many_failures")) {
+			t.Errorf("whoever has to wait is told %v %s", rec.Header(), rec.Body)
 		}
-		synctest.Wait()
-		if len(w.ended) != 1 || w.ended[0].Status != http.StatusUnauthorized {
-			t.Errorf("got %+v, want the refused request alone", w.ended)
-		}
-	})
+	}
+	if want := []int{401, 401, 401, 429, 200, 429, 200}; !slices.Equal(got, want) {
+		t.Errorf("statuses %v, want %v", got, want)
+	}
+	if lines := strings.Count(log.String(), "status=429"); lines != 1 || len(w.ended) != len(got) {
+		t.Errorf("%d lines of those who have to wait, want 1; %d requests are told, want %d", lines, len(w.ended), len(got))
+	}
+	if len(f.from) != 4 || f.from[0] != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("failures from %v", f.from)
+	}
 }
 
 // fetch asks for a path and returns what came, for as long as patience lasts.

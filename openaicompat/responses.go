@@ -36,6 +36,7 @@ func (s *server) responses(rt Route) {
 		path := base + "/responses"
 		s.on(http.MethodPost, s.respond(rt), path, path+"/")
 		s.on(http.MethodPost, s.countInput(rt), path+"/input_tokens", path+"/input_tokens/")
+		s.on(http.MethodPost, noCompaction, path+"/compact", path+"/compact/")
 		if s.Turns == nil {
 			continue
 		}
@@ -87,6 +88,13 @@ func (s *server) readResponse(c *gin.Context, x *exchange, rt Route, body []byte
 	}
 	call.whole = func(t telling) whole { return responses.NewResponse(t.Head, in) }
 	return call, nil
+}
+
+// noCompaction tells those who look whether there is compaction that there is
+// none.
+func noCompaction(_ *gin.Context, x *exchange) error {
+	x.operation = "responses"
+	return &chat.Error{Kind: chat.NotFound, Msg: "Responses are not compacted here. Send \"truncation\": \"auto\", which leaves the oldest turns out, or begin another conversation."}
 }
 
 // find returns what finds the items that a request of whoever asks refers to.
@@ -145,6 +153,11 @@ func (s *server) countInput(rt Route) handler {
 func (s *server) kept(h func(*gin.Context, Owner) error) handler {
 	return func(c *gin.Context, x *exchange) error {
 		x.operation = "responses"
+		if id, ok := responses.ParseID(c.Param("id")); ok {
+			x.session = id.Session
+		} else if id := c.Param("id"); responses.IsConversation(id) {
+			x.session = id
+		}
 		return h(c, Owner{s.principal(c.Request.Header, x), c.Query("user")})
 	}
 }
@@ -153,7 +166,7 @@ func (s *server) kept(h func(*gin.Context, Owner) error) handler {
 func (s *server) stored(c *gin.Context, o Owner) (responses.ID, *responses.Turn, error) {
 	id, ok := responses.ParseID(c.Param("id"))
 	if !ok {
-		return id, nil, responses.NoResponse()
+		return responses.ID{}, nil, responses.NoResponse()
 	}
 	turn, err := s.Turns.Turn(c.Request.Context(), o, id.Session, id.Turn)
 	if isNotFound(err) {
@@ -200,6 +213,11 @@ func (s *server) listInput(c *gin.Context, o Owner) error {
 
 func (s *server) deleteResponse(c *gin.Context, o Owner) error {
 	id, turn, err := s.stored(c, o)
+	if isNotFound(err) && id.Session != "" { // it may be the first of a chain that is being answered, and is not kept then
+		if _, err := s.Turns.Forget(c.Request.Context(), o, id.Session, id.Turn); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -19,13 +19,14 @@ import (
 // Options say what is served and how. The zero value of a field but Routes is
 // its default.
 type Options struct {
-	Routes []Route
-	Keys   Authenticator            // nil: everybody may ask
-	Limits Limiter                  // how much; nil: as much as they like
-	Ready  func() error             // why requests cannot be answered now; the text is shown to whoever asks. nil: always ready
-	Notes  func() []string          // what whoever looks after the server should know, as /readyz tells it; nil: nothing
-	States func() map[string]string // of the models, by id, as /readyz tells them; nil: it does not
-	Log    *slog.Logger             // nil: nothing is logged
+	Routes   []Route
+	Keys     Authenticator            // nil: everybody may ask
+	Limits   Limiter                  // how much; nil: as much as they like
+	Failures Failures                 // of Keys; nil: nobody is told of them
+	Ready    func() error             // why requests cannot be answered now; the text is shown to whoever asks. nil: always ready
+	Notes    func() []string          // what whoever looks after the server should know, as /readyz tells it; nil: nothing
+	States   func() map[string]string // of the models, by id, as /readyz tells them; nil: it does not
+	Log      *slog.Logger             // nil: nothing is logged
 
 	Feedback Taker    // of feedback about answers; nil: none is taken
 	Sessions Sessions // the conversations that are remembered; nil: none are
@@ -41,7 +42,8 @@ type Options struct {
 	Hosts        []string      // names that the server goes by, beside addresses and those of this machine; nil: any
 
 	Observer Observer                // is told of each request; nil: nobody is
-	Pages    map[string]http.Handler // what else there is to get, by path; where keys are needed, so are they here
+	Pages    map[string]http.Handler // what the operator gets, and whoever may read the metrics, by path
+	Open     bool                    // the Pages need no key
 }
 
 // A Route is a path and the model behind it. A Model that is a [chat.Lister]

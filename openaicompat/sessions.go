@@ -62,6 +62,10 @@ func (s *server) owned(h func(*gin.Context, Owner) error) handler {
 		if named {
 			o.Principal = other
 		}
+		x.session = c.Param("id")
+		if o.Principal != x.who.Name {
+			x.of = o.Principal
+		}
 		return h(c, o)
 	}
 }

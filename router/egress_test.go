@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bendi/chat"
+	"bendi/chat/chattest"
 )
 
 func TestJudge(t *testing.T) {
@@ -343,4 +344,21 @@ func FuzzWorlds(f *testing.F) {
 		f.Add(seed + 1<<32)
 	}
 	f.Fuzz(checkWorld)
+}
+
+// Where some may not be asked and the others cannot answer, nobody is told to
+// come again.
+func TestNobodyEver(t *testing.T) {
+	able := struct {
+		chat.Model
+		chattest.Gifts
+	}{Model: plays()}
+	out := NewBackend(BackendOptions{Name: "cloud", Model: able})
+	p, _ := newPool(t, PoolOptions{Tiers: [][]*Backend{{out}, {inside("here", able)}}, Egress: Egress{Route: Allowed}})
+	_, err := p.Detokenize(t.Context(), &chat.DetokenizeRequest{Model: "m", Tokens: []int{1}})
+	e, ok := errors.AsType[*chat.Error](err)
+	want := "None of the 2 backends can answer this: 1 may not be asked (because of the filter), 1 cannot do this."
+	if !ok || e.Code != CodeNoAllowedBackend || e.RetryAfter != 0 || e.Msg != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
 }

@@ -188,6 +188,12 @@ func (c *call) nobody(list []candidate) error {
 			parts = append(parts, fmt.Sprintf(r.text, n))
 		}
 	}
+	if count[Forbidden]+count[Unable] == len(list) { // nor will they later
+		return &chat.Error{
+			Kind: chat.Unavailable, Code: CodeNoAllowedBackend,
+			Msg: fmt.Sprintf("None of the %d backends can answer this: %s.", len(list), strings.Join(parts, ", ")),
+		}
+	}
 	// Not all who are told this come again at once.
 	wait += time.Duration(0.2 * rand.Float64() * float64(wait))
 	return &chat.Error{

@@ -266,11 +266,11 @@ func TestGiftsOfBackends(t *testing.T) {
 			t.Errorf("got %+v, %v", out, err)
 		}
 		e, _ := errors.AsType[*chat.Error](second(embed(p, true)))
-		if e == nil || e.Code != CodeNoBackend {
+		if e == nil || e.Code != CodeNoAllowedBackend {
 			t.Errorf("what must stay inside ended with %v", e)
 		}
 		_, err = p.Detokenize(t.Context(), &chat.DetokenizeRequest{Model: "m", Tokens: []int{97}})
-		if e, _ := errors.AsType[*chat.Error](err); e == nil || e.Code != CodeNoBackend {
+		if e, _ := errors.AsType[*chat.Error](err); e == nil || e.Code != CodeNoAllowedBackend {
 			t.Errorf("tokens that nobody can look through ended with %v", err)
 		}
 		if tokens, err := p.Tokenize(t.Context(), &chat.TokenizeRequest{Model: "m", Text: "a"}); err != nil || tokens.Backend != "cloud" {

@@ -21,8 +21,11 @@ import (
 // A Verifier takes the tokens of issuers. It may be used concurrently.
 type Verifier struct {
 	issuers []*issuer
-	denied  func(jti string) bool
+	denied  Denied
 }
+
+// A Denied reports whether a token is denied that names a user and is signed.
+type Denied func(user string, p access.Proof) bool
 
 // An issuer is an Issuer and its keys.
 type issuer struct {
@@ -31,9 +34,9 @@ type issuer struct {
 	key    func(context.Context, *jwt.Token) (any, error)
 }
 
-// New returns a Verifier of the tokens of some issuers. Those are refused whose
-// jti is denied; denied may be nil.
-func New(issuers []Issuer, denied func(jti string) bool) (*Verifier, error) {
+// New returns a Verifier of the tokens of some issuers. Those are refused that
+// are denied; denied may be nil.
+func New(issuers []Issuer, denied Denied) (*Verifier, error) {
 	v := &Verifier{denied: denied}
 	for _, in := range issuers {
 		if err := in.Check(); err != nil {
@@ -79,11 +82,14 @@ func (v *Verifier) Check(ctx context.Context, token string) (access.Identity, er
 	return t.Identity, nil
 }
 
+// Takes reports whether the tokens of an issuer are taken, by its name.
+func (v *Verifier) Takes(name string) bool {
+	return slices.ContainsFunc(v.issuers, func(i *issuer) bool { return i.Name == name })
+}
+
 // A Token is one that is taken.
 type Token struct {
 	Identity access.Identity
-	Issuer   string // its name
-	ID       string // the claim jti; may be empty
 	Expires  time.Time
 }
 
@@ -104,8 +110,8 @@ func (v *Verifier) Read(ctx context.Context, token string) (*Token, error) {
 		}
 		t, err := i.read(ctx, token, header, claims)
 		if err == nil {
-			if t.ID != "" && v.denied != nil && v.denied(t.ID) {
-				return nil, &access.Refusal{Code: "revoked_token", Text: "The token was revoked. Get another where you got it."}
+			if v.denied != nil && v.denied(t.Identity.Name, t.Identity.Proof) {
+				return nil, access.RevokedToken()
 			}
 			return t, nil
 		}
@@ -150,7 +156,11 @@ func (i *issuer) read(ctx context.Context, token string, header, claims map[stri
 	if err != nil {
 		return nil, err
 	}
-	return &Token{who, i.Name, id, expires.Time}, nil
+	who.Proof = access.Proof{Issuer: i.Name, ID: id}
+	if issued, err := proven.Claims.GetIssuedAt(); err == nil && issued != nil {
+		who.Proof.Issued = issued.Time
+	}
+	return &Token{who, expires.Time}, nil
 }
 
 // fitting returns the keys for a token that are of the kind its algorithm takes.

@@ -5,7 +5,8 @@
 //	sleep 600 | bendi-engine --socket /tmp/engine.sock --model model.gguf --library bin/lib &
 //	curl --unix-socket /tmp/engine.sock localhost/v1/chat -d '{"messages":[{"role":"user","content":"你好"}]}'
 //
-// Standard output carries one line of JSON: what was loaded, or why not.
+// Standard output carries lines of JSON: what was loaded, or why not, and then
+// once a second that the worker lives, and how long its present step has taken.
 // Standard error is the log. The end of standard input means that the
 // supervisor is gone, and the worker ends at once.
 package main
@@ -25,6 +26,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"bendi/inference/engine"
 	"bendi/inference/llamacpp"
@@ -138,13 +140,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-e.Done():
-		return e.Err()
-	case err := <-served:
-		return err
+	alive := time.NewTicker(llamacpp.AliveEvery)
+	defer alive.Stop()
+	for {
+		select {
+		case <-alive.C:
+			if err := llamacpp.TellAlive(stdout, e.Step()); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		case <-e.Done():
+			return e.Err()
+		case err := <-served:
+			return err
+		}
 	}
 }
 

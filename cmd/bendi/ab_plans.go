@@ -146,15 +146,17 @@ type order struct {
 	Winner string `json:"winner,omitempty"` // of stop
 }
 
+func (o *order) about() string { return o.Name }
+
 // experimentActions list, start, stop and report experiments.
 func (h *house) experimentActions() []openaicompat.Action {
 	return []openaicompat.Action{
 		{Method: http.MethodGet, Path: experimentsPath, Do: func(context.Context, []byte) (any, error) {
 			return map[string]any{"experiments": h.lab.Experiments()}, nil
 		}},
-		{Method: http.MethodPost, Path: startPath, Do: doing(func(_ context.Context, in *order) (any, error) { return h.lab.Start(in.Name) })},
-		{Method: http.MethodPost, Path: stopPath, Do: doing(func(_ context.Context, in *order) (any, error) { return h.lab.Stop(in.Name, in.Winner) })},
-		{Method: http.MethodPost, Path: reportPath, Do: doing(func(_ context.Context, in *order) (any, error) { return h.lab.Report(in.Name) })},
+		{Method: http.MethodPost, Path: startPath, Do: about(func(_ context.Context, in *order) (any, error) { return h.lab.Start(in.Name) })},
+		{Method: http.MethodPost, Path: stopPath, Do: about(func(_ context.Context, in *order) (any, error) { return h.lab.Stop(in.Name, in.Winner) })},
+		{Method: http.MethodPost, Path: reportPath, Do: about(func(_ context.Context, in *order) (any, error) { return h.lab.Report(in.Name) })},
 	}
 }
 

@@ -53,7 +53,7 @@ func (h *house) account(context.Context) error {
 	}
 	h.ground.auditor = &auditor{log, &audit.Index{Dir: dir, Keep: true}}
 	h.measured.Ledger.Read(log.Stats)
-	return nil
+	return h.keepTexts(o.Key)
 }
 
 // ledgerDir returns the folder of the ledger.
@@ -79,6 +79,12 @@ func ledgerKey(file string) ([]byte, error) {
 
 // keep keeps the record of an entry.
 func (a *auditor) keep(e *ledger.Entry, f audit.Facts) {
+	if e.Quiet {
+		if e.Admitted {
+			a.Return()
+		}
+		return
+	}
 	data, err := audit.RecordOf(e, f).Encode()
 	if err != nil {
 		panic(err) // texts and numbers always can be

@@ -11,6 +11,7 @@ import (
 
 	"bendi/chat"
 	"bendi/config"
+	"bendi/ledger"
 	"bendi/models"
 	"bendi/openaicompat"
 )
@@ -36,10 +37,10 @@ func (h *house) actions() []openaicompat.Action {
 		{Method: http.MethodGet, Path: adaptersPath, Do: func(context.Context, []byte) (any, error) {
 			return map[string]any{"adapters": h.adapters()}, nil
 		}},
-		{Method: http.MethodPost, Path: loadAdapterPath, Do: doing(func(ctx context.Context, in *adapterBody) (any, error) {
+		{Method: http.MethodPost, Path: loadAdapterPath, Do: about(func(ctx context.Context, in *adapterBody) (any, error) {
 			return in, h.loadAdapter(ctx, in)
 		})},
-		{Method: http.MethodPost, Path: unloadAdapterPath, Do: doing(func(ctx context.Context, in *adapterBody) (any, error) {
+		{Method: http.MethodPost, Path: unloadAdapterPath, Do: about(func(ctx context.Context, in *adapterBody) (any, error) {
 			model, name, err := h.adapterOf(in.ID)
 			if err != nil {
 				return nil, err
@@ -59,6 +60,19 @@ func doing[T any](do func(ctx context.Context, in *T) (any, error)) func(context
 		return do(ctx, in)
 	}
 }
+
+// about is doing, of what the ledger is to know by its name.
+func about[T any, P interface {
+	*T
+	about() string
+}](do func(ctx context.Context, in P) (any, error)) func(context.Context, []byte) (any, error) {
+	return doing(func(ctx context.Context, in *T) (any, error) {
+		ledger.About(ctx, P(in).about())
+		return do(ctx, in)
+	})
+}
+
+func (b *adapterBody) about() string { return b.ID }
 
 // adapters lists those of all models.
 func (h *house) adapters() []adapterBody {

@@ -28,7 +28,7 @@ func (p *program) auditCommand() *cobra.Command {
 			"校验、查询和导出审计日志：每个请求一条记录，任何篡改都能查出。命令直接读取文件，服务可以同时运行。"),
 	}
 	cmd.PersistentFlags().StringVar(&dir, "dir", "", p.say("folder of the ledger (default: ledger in the folder data)", "审计日志所在目录（默认：data 目录下的 ledger）"))
-	cmd.AddCommand(p.auditVerifyCommand(&dir), p.auditHeadCommand(&dir), p.auditQueryCommand(&dir), p.auditExportCommand(&dir))
+	cmd.AddCommand(p.auditVerifyCommand(&dir), p.auditHeadCommand(&dir), p.auditQueryCommand(&dir), p.auditExportCommand(&dir), p.auditTextCommand())
 	return cmd
 }
 
@@ -184,7 +184,8 @@ type wanted struct {
 
 func (w *wanted) flags(p *program, cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&w.Key, "key", "", p.say("who asked, by the name of the key", "密钥名称"))
+	f.StringVar(&w.Key, "key", "", p.say("who asked, or whose session an operator dealt with, by the name of the key", "密钥名称：请求者，或管理员所操作会话的主人"))
+	f.StringVar(&w.Object, "object", "", p.say("key, adapter or experiment that an operator dealt with, by its name", "管理员所操作的密钥、适配器或实验的名称"))
 	f.StringVar(&w.Route, "route", "", p.say("path of the route", "路由路径"))
 	f.StringVar(&w.Model, "model", "", p.say("model", "模型"))
 	f.StringVar(&w.Backend, "backend", "", p.say("who answered", "应答的后端"))

@@ -68,12 +68,12 @@ func meet(cfg *config.Config, about *relations, local func(id string) chat.Model
 }
 
 // serverOf returns the client of a backend, which is asked over via unless that
-// is nil.
-func serverOf(name string, b config.Backend, via http.RoundTripper) (server, error) {
+// is nil. What happens to its name is logged, unless log is nil.
+func serverOf(name string, b config.Backend, via http.RoundTripper, log *slog.Logger) (server, error) {
 	if b.Kind == "ollama" {
-		return ollamaOf(name, b)
+		return ollamaOf(name, b, log)
 	}
-	m, err := remoteOf(name, b, via)
+	m, err := remoteOf(name, b, via, log)
 	if err != nil {
 		return server{}, err
 	}
@@ -84,12 +84,12 @@ func serverOf(name string, b config.Backend, via http.RoundTripper) (server, err
 	return s, nil
 }
 
-func remoteOf(name string, b config.Backend, via http.RoundTripper) (*remote.Model, error) {
+func remoteOf(name string, b config.Backend, via http.RoundTripper, log *slog.Logger) (*remote.Model, error) {
 	o := remote.Options{
 		Name: name, BaseURL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), Headers: make(map[string]string),
 		MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
 		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout), Sent: leaves(name, b),
-		Transport: via,
+		Transport: via, Stale: stale(name, log),
 	}
 	for h, value := range b.Headers {
 		o.Headers[h] = value.Reveal()
@@ -111,8 +111,8 @@ func remoteOf(name string, b config.Backend, via http.RoundTripper) (*remote.Mod
 	return remote.New(o)
 }
 
-func ollamaOf(name string, b config.Backend) (server, error) {
-	m, err := ollamaClient(name, b)
+func ollamaOf(name string, b config.Backend, log *slog.Logger) (server, error) {
+	m, err := ollamaClient(name, b, log)
 	if err != nil {
 		return server{}, err
 	}
@@ -123,10 +123,10 @@ func ollamaOf(name string, b config.Backend) (server, error) {
 	return s, nil
 }
 
-func ollamaClient(name string, b config.Backend) (*ollama.Model, error) {
+func ollamaClient(name string, b config.Backend, log *slog.Logger) (*ollama.Model, error) {
 	c := ollama.Config{
 		Name: name, URL: b.URL, Socket: string(b.Socket), Key: b.Key.Reveal(), MaxConns: b.MaxConns, MaxIdle: cmp.Or(b.MaxIdle, -1),
-		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout), Sent: leaves(name, b),
+		ConnectTimeout: time.Duration(b.ConnectTimeout), IdleTimeout: time.Duration(b.ReadTimeout), Sent: leaves(name, b), Stale: stale(name, log),
 	}
 	if b.KeepAlive != 0 {
 		c.KeepAlive = new(time.Duration(b.KeepAlive))
@@ -138,6 +138,16 @@ func ollamaClient(name string, b config.Backend) (*ollama.Model, error) {
 		}
 	}
 	return ollama.New(c)
+}
+
+// stale logs that the name of a backend cannot be looked up.
+func stale(name string, log *slog.Logger) func(time.Duration, error) {
+	if log == nil {
+		return nil
+	}
+	return func(age time.Duration, err error) {
+		log.Warn("the name of a backend cannot be looked up; connecting to where it was", "backend", name, "known for", age.Round(time.Second), "err", err)
+	}
 }
 
 // leastSecret is how long the secret of a deployment has to be for tokens.

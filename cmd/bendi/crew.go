@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -48,6 +49,7 @@ func jobOf(id string, m config.Model, worker, library string) job {
 		Model: string(m.Path), Adapters: make(map[string]string),
 		Context: m.Context, Slots: m.Slots, Threads: m.Threads, Options: m.Options, TemplateKwargs: make(map[string]string),
 		Demand: m.Load == config.LoadDemand, UnloadAfter: time.Duration(m.UnloadAfter),
+		HangTimeout: cmp.Or(time.Duration(m.HangTimeout), -1),
 	}}
 	j.files = append(j.files, stampOf(j.Model))
 	for _, name := range slices.Sorted(maps.Keys(m.Adapters)) {

@@ -98,6 +98,12 @@ func (p *program) examine(ctx context.Context) []finding {
 		cfg = config.Default()
 		cfg.Models = nil // its paths have not been resolved
 	}
+	if runs, alone := relayRuns(origins); runs {
+		findings = append(findings, p.checkRelay(ctx, cfg.Relay)...)
+		if alone {
+			return findings
+		}
+	}
 
 	worker := string(cfg.Engine.Worker)
 	if worker == "" {

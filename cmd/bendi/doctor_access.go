@@ -12,7 +12,8 @@ import (
 	"bendi/conversation/redis"
 )
 
-// soon is how long before it expires the doctor speaks of a key.
+// soon is how long before they end the doctor speaks of a key and of a relay's
+// certificate.
 const soon = 14 * 24 * time.Hour
 
 // checkAccess says who may ask, what is wrong with the keys and the issuers of
@@ -20,17 +21,23 @@ const soon = 14 * 24 * time.Hour
 func (p *program) checkAccess(ctx context.Context, cfg *config.Config) []finding {
 	var list []finding
 	note := func(check string, err error, detail string) { list = append(list, checked(check, err, detail)) }
-	store, err := openKeys(cfg)
+	store, err := openKeys(cfg, nil)
 	if err != nil {
 		note("keys", err, "")
 	} else {
 		list = append(list, p.checkKeys(cfg, store))
+		if err := checkNames(cfg, store); err != nil {
+			note("keys", err, "")
+		}
 	}
 	if all, err := issuers(cfg); err != nil {
 		note("tokens", unwrapped(err), "")
 	} else if len(all) > 0 {
 		_, err := token.New(all, nil)
 		note("tokens", err, p.sayf("%d issuers", "%d 个签发方", len(all)))
+	}
+	if text := p.textNote(cfg); text != "" {
+		list = append(list, finding{"ledger", "warn", text})
 	}
 	if cfg.Limits.Store == "redis" {
 		note("limits", pingRedis(ctx, cfg), p.say("Redis counts for all gateways", "由 Redis 为所有网关计数"))

@@ -25,38 +25,32 @@ const checkTime = 10 * time.Second
 // checkBackends asks each backend whether it is there, takes the key and has
 // the models that it is to answer for. No prompt is sent.
 func (p *program) checkBackends(ctx context.Context, cfg *config.Config) []finding {
-	var findings []finding
+	edges, findings := p.checkLinks(ctx, cfg)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Backends)) {
-		findings = append(findings, p.checkReach(ctx, name, cfg)...)
+		b := cfg.Backends[name]
+		var via http.RoundTripper
+		if e := edges[b.Link]; e != nil {
+			via = e
+		} else if b.Link != "" {
+			continue // it was said why there is no link
+		}
+		status, detail := p.checkBackend(ctx, name, b, via)
+		findings = append(findings, finding{"backend", status, detail})
+	}
+	for _, e := range edges {
+		if e != nil {
+			e.Close()
+		}
 	}
 	return findings
-}
-
-// checkReach checks a backend, and before it the links that it is asked over.
-func (p *program) checkReach(ctx context.Context, name string, cfg *config.Config) (findings []finding) {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	b := cfg.Backends[name]
-	var via http.RoundTripper
-	if b.Link != "" {
-		e, f := p.checkLink(ctx, b.Link, cfg.Relays[b.Link])
-		if e != nil {
-			defer e.Close()
-		}
-		findings = append(findings, f)
-		if f.Status != "ok" {
-			return findings
-		}
-		via = e
-	}
-	status, detail := p.checkBackend(ctx, name, b, via)
-	return append(findings, finding{"backend", status, detail})
 }
 
 func (p *program) checkBackend(ctx context.Context, name string, b config.Backend, via http.RoundTripper) (status, detail string) {
 	if b.Starts() {
 		return p.checkProcess(name, b)
 	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
 	there, err := names(ctx, name, b, via)
 	if e, ok := errors.AsType[*chat.Error](err); ok && e.Code == router.CodeBackendAuth {
 		return "fail", p.sayf("%s: it is there and refuses the key: put a valid one where backends.%s.key or key_file says", "%s：可以连接，但密钥被拒绝：请在 backends.%s.key 或 key_file 指定处放入有效的密钥", name, name)
@@ -124,7 +118,7 @@ func isPublic(addr netip.Addr) bool {
 // names asks a backend for the names of its models.
 func names(ctx context.Context, name string, b config.Backend, via http.RoundTripper) ([]string, error) {
 	if b.Kind != "ollama" {
-		m, err := remoteOf(name, b, via)
+		m, err := remoteOf(name, b, via, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -160,6 +154,9 @@ func few(names []string) string {
 
 // tryIt returns a command that shows whether a backend can be reached.
 func tryIt(b config.Backend) string {
+	if b.Link != "" {
+		return "bendi doctor, where the relay runs"
+	}
 	path := "/models"
 	if b.Kind == "ollama" {
 		path = "/api/version"

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -12,25 +14,29 @@ import (
 	"bendi/access"
 	"bendi/access/token"
 	"bendi/config"
+	"bendi/ledger"
 	"bendi/openaicompat"
 )
 
 // admit lets those in who have a key or a token.
 func (h *house) admit(context.Context) error {
-	h.door = &access.Door{Keys: new(access.Keys), Closed: !isPrivate(h.cfg)}
+	h.door = &access.Door{Keys: new(access.Keys), Closed: !isPrivate(h.cfg), Roll: &h.roll}
 	for _, k := range h.cfg.Access.Keys {
 		if err := h.door.Keys.Add(k.Identity(), k.Key.Reveal()); err != nil {
 			return usage(err)
 		}
 	}
 	if h.ground.keys == nil {
-		store, err := openKeys(h.cfg)
+		store, err := openKeys(h.cfg, h.roll.Look)
 		if err != nil {
 			return err
 		}
 		h.ground.keys = store
 	}
 	h.door.Store = h.ground.keys
+	if err := checkNames(h.cfg, h.door.Store); err != nil {
+		return usage(err)
+	}
 	if !h.first && h.door.Closed && h.door.Keys.Len() == 0 && len(h.cfg.Access.JWT) == 0 && !h.door.Store.Any() {
 		h.log.Warn("access: nobody has a key any more, and other machines can reach the server: make one with bendi key create")
 	}
@@ -46,13 +52,41 @@ func (h *house) admit(context.Context) error {
 	return nil
 }
 
-// openKeys opens the keys that are made while a server runs.
-func openKeys(cfg *config.Config) (*access.Store, error) {
+// checkNames returns why a key of the configuration may not be called as it is:
+// what is remembered, counted and recorded goes by the name, and so do rights.
+func checkNames(cfg *config.Config, store *access.Store) error {
+	var errs []error
+	for i, k := range cfg.Access.Keys {
+		if at := slices.IndexFunc(store.List(), func(made access.Key) bool { return made.Name == k.Name }); at >= 0 {
+			what := "a key"
+			if !store.List()[at].Revoked.IsZero() {
+				what = "a revoked key"
+			}
+			errs = append(errs, fmt.Errorf("access.keys[%d].name: %q is the name of %s that was made with bendi key create: give the one of the configuration another; bendi key list shows those that are taken", i, k.Name, what))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkNew returns why a key that is made may not be called so.
+func checkNew(cfg *config.Config, name string) error {
+	switch {
+	case slices.ContainsFunc(cfg.Access.Keys, func(have config.Key) bool { return have.Name == name }):
+		return fmt.Errorf("the configuration has a key %q: choose another name", name)
+	case name == config.EnvironmentKey:
+		return fmt.Errorf("%q is the name of the key in BENDI_API_KEY: choose another", name)
+	}
+	return nil
+}
+
+// openKeys opens the keys that are made while a server runs. From then on changed
+// is called after each change, unless it is nil.
+func openKeys(cfg *config.Config, changed func()) (*access.Store, error) {
 	dir, err := cfg.DataPath()
 	if err != nil {
 		return nil, err
 	}
-	return access.OpenStore(dir)
+	return access.OpenStore(dir, changed)
 }
 
 // issuers returns whose tokens a configuration takes.
@@ -89,7 +123,7 @@ type verifier struct {
 	*token.Verifier
 }
 
-func (v *verifier) of(issuers []token.Issuer, denied func(string) bool) (*token.Verifier, error) {
+func (v *verifier) of(issuers []token.Issuer, denied token.Denied) (*token.Verifier, error) {
 	if v.Verifier != nil && reflect.DeepEqual(v.issuers, issuers) {
 		return v.Verifier, nil
 	}
@@ -123,6 +157,19 @@ func (g *ground) watchKeys(ctx context.Context) {
 	}
 }
 
+// failures are of those who try keys.
+type failures struct{ *ground }
+
+// Fail tells of a wrong key, see [openaicompat.Failures].
+func (f failures) Fail(from netip.Addr) (wait time.Duration, note bool) {
+	s := f.brake.Fail(from)
+	f.measured.Front.WrongKey(s.Wait > 0)
+	if s.Wait > 0 && s.Note {
+		f.log.Warn("access: many wrong keys come from one address, and more of them are told to wait", "from", strings.TrimSuffix(s.From.String(), "/32"))
+	}
+	return s.Wait, s.Note
+}
+
 // knows reports whether somebody may be called so: a key of the configuration or
 // of the store, or a user of an issuer.
 func knows(cfg *config.Config, name string) bool {
@@ -130,7 +177,7 @@ func knows(cfg *config.Config, name string) bool {
 		slices.ContainsFunc(cfg.Access.JWT, func(j config.JWT) bool { return strings.HasPrefix(name, j.Name+":") }) {
 		return true
 	}
-	store, err := openKeys(cfg)
+	store, err := openKeys(cfg, nil)
 	return err == nil && slices.ContainsFunc(store.List(), func(k access.Key) bool { return k.Name == name })
 }
 
@@ -185,6 +232,8 @@ type keyBody struct {
 	Grace string `json:"grace,omitempty"` // how long the old secret is taken, such as 24h
 }
 
+func (b *keyBody) about() string { return b.Name }
+
 // A newKey is a key with the secret that it was given.
 type newKey struct {
 	Key    access.Key `json:"key"`
@@ -198,14 +247,15 @@ func (h *house) keyActions() []openaicompat.Action {
 		{Method: "GET", Path: keysPath, Do: func(context.Context, []byte) (any, error) {
 			return map[string]any{"keys": append([]access.Key{}, keys.List()...)}, nil
 		}},
-		{Method: "POST", Path: keysPath, Do: doing(func(_ context.Context, in *access.Key) (any, error) {
-			if h.door.Keys.Has(in.Name) {
-				return nil, asInvalid(fmt.Errorf("the configuration has a key %q: choose another name", in.Name))
+		{Method: "POST", Path: keysPath, Do: doing(func(ctx context.Context, in *access.Key) (any, error) {
+			ledger.About(ctx, in.Name)
+			if err := checkNew(h.cfg, in.Name); err != nil {
+				return nil, asInvalid(err)
 			}
 			k, secret, err := keys.Create(*in)
 			return newKey{k, secret}, asInvalid(err)
 		})},
-		{Method: "POST", Path: rotateKeyPath, Do: doing(func(_ context.Context, in *keyBody) (any, error) {
+		{Method: "POST", Path: rotateKeyPath, Do: about(func(_ context.Context, in *keyBody) (any, error) {
 			grace, err := graceOf(in.Grace)
 			if err != nil {
 				return nil, asInvalid(err)
@@ -213,7 +263,7 @@ func (h *house) keyActions() []openaicompat.Action {
 			k, secret, err := keys.Rotate(in.Name, grace)
 			return newKey{k, secret}, asInvalid(err)
 		})},
-		{Method: "DELETE", Path: keysPath, Do: doing(func(_ context.Context, in *keyBody) (any, error) {
+		{Method: "DELETE", Path: keysPath, Do: about(func(_ context.Context, in *keyBody) (any, error) {
 			k, err := keys.Revoke(in.Name)
 			return map[string]any{"key": k}, asInvalid(err)
 		})},

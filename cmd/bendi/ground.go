@@ -10,6 +10,7 @@ import (
 	"bendi/filter"
 	"bendi/internal/certs"
 	"bendi/internal/crowd"
+	"bendi/ledger/chain"
 	"bendi/link"
 	"bendi/metrics"
 	"bendi/models"
@@ -32,8 +33,11 @@ type ground struct {
 	findings *findings
 	lab      *experiment.Lab
 	auditor  *auditor      // of all requests; nil until the first house, or where there is to be none
+	texts    *chain.Log    // the words of some of them; nil where none are kept
 	memory   *memory       // of conversations; nil until the first house, or where there is to be none
 	keys     *access.Store // made while the server runs; nil until the first house
+	roll     access.Roll   // of those who are being answered
+	brake    access.Brake  // of those who try keys
 	counts   counts        // of what is asked
 	tokens   verifier
 	secret   []byte // of the hashes in findings
@@ -57,7 +61,7 @@ func newGround(home models.Home, log *slog.Logger) *ground {
 	g.lab = experiment.New(experiment.Options{Log: log, Observer: g.measured.Experiments, Copied: g.copied})
 	g.measured.Experiments.Read(g.lab.Experiments)
 	g.about = newRelations(g.secret, func(backend string) func(filter.Finding) { return g.findings.observe("backend " + backend) })
-	g.about.start = g.startProcess
+	g.about.log, g.about.start = log, g.startProcess
 	g.measured.Links.Read(g.about.linkStates)
 	g.about.link = func(name string, r config.Relays) (*link.Edge, error) { return edgeOf(name, r, log) }
 	return g
@@ -78,6 +82,11 @@ func (g *ground) close() {
 	if g.auditor != nil {
 		if err := g.auditor.Close(); err != nil {
 			g.log.Error("ledger: closing the files", "err", err)
+		}
+	}
+	if g.texts != nil {
+		if err := g.texts.Close(); err != nil {
+			g.log.Error("ledger: closing the files of the words", "err", err)
 		}
 	}
 }

@@ -210,6 +210,7 @@ func (h *house) open(actions ...openaicompat.Action) {
 		Routes:       h.routes,
 		Keys:         h.door,
 		Limits:       limits{h.limiter, h.measured.Limits},
+		Failures:     failures{h.ground},
 		Actions:      slices.Concat(h.actions(), h.experimentActions(), h.sessionActions(), h.keyActions(), h.usageActions(), h.linkActions(), actions),
 		Feedback:     taker{h.lab},
 		Ready:        h.ready,
@@ -222,6 +223,7 @@ func (h *house) open(actions ...openaicompat.Action) {
 		Notes:        h.notes,
 		Observer:     witness{h.measured, h},
 		Pages:        map[string]http.Handler{"/metrics": h.measured.Handler()},
+		Open:         h.cfg.Server.OpenMetrics,
 	}
 	if h.ground.memory != nil {
 		opts.Sessions = sessions{h.ground.memory}
@@ -230,6 +232,9 @@ func (h *house) open(actions ...openaicompat.Action) {
 	if h.cfg.Server.AdminListen != "" {
 		office := opts
 		office.Routes, office.Feedback, office.Sessions, office.Limits = nil, nil, nil, nil
+		if office.Hosts != nil {
+			office.Hosts = append([]string{hostOf(h.cfg.Server.AdminListen)}, office.Hosts...)
+		}
 		h.office = openaicompat.New(office)
 		opts.Actions, opts.Pages = nil, nil
 	}
@@ -307,7 +312,12 @@ func (h *house) watch(ctx context.Context) {
 // revoked key ends, and the plans of the experiments.
 func (h *house) prevail() {
 	h.limit()
-	h.door.Store.Cut(h.cfg.Access.OnRevoke == "cut")
+	if h.cfg.Access.OnRevoke == "cut" {
+		h.roll.Judge(h.door.Still)
+	} else {
+		h.roll.Judge(nil)
+	}
+	h.brake.Limit(h.cfg.Access.FailuresPerMinute)
 	h.bound()
 	h.showIdentity()
 	workers := make(map[string]metrics.Worker)

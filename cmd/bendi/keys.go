@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func (k *keyring) store() (*access.Store, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := openKeys(cfg)
+	s, err := openKeys(cfg, nil)
 	return s, cfg, err
 }
 
@@ -94,6 +93,7 @@ func (k *keyring) create() *cobra.Command {
 	f.StringVar(&expires, "expires", "", k.say("when it ends: 30d, 12h, 2027-01-31 or a time as 2027-01-31T12:00:00Z (default: never)", "到期时间：30d、12h、2027-01-31 或 2027-01-31T12:00:00Z（默认：永不）"))
 	f.IntVar(&key.Priority, "priority", 0, k.say("of its requests, -10 to 10; above 0 goes first", "请求优先级，-10 到 10；大于 0 优先"))
 	f.BoolVar(&key.Admin, "admin", false, k.say("it may do what the operator may", "允许执行管理操作"))
+	f.BoolVar(&key.Metrics, "metrics", false, k.say("it may read /metrics, and nothing else unless it has routes", "允许读取 /metrics；除非指定了路由，别无其他权限"))
 	f.BoolVar(&key.Inside, "inside", false, k.say("its requests never leave the house", "它的请求绝不外发"))
 	f.Int64Var(&key.Limits.RequestsPerMinute, "requests-per-minute", 0, k.say("limit (default: that of limits.each_key)", "上限（默认取 limits.each_key）"))
 	f.Int64Var(&key.Limits.TokensPerMinute, "tokens-per-minute", 0, k.say("likewise", "同上"))
@@ -109,8 +109,8 @@ func (k *keyring) make(key access.Key) (made newKey, err error) {
 	if err != nil {
 		return made, err
 	}
-	if slices.ContainsFunc(cfg.Access.Keys, func(have config.Key) bool { return have.Name == key.Name }) {
-		return made, fmt.Errorf("the configuration has a key %q: choose another name", key.Name)
+	if err := checkNew(cfg, key.Name); err != nil {
+		return made, err
 	}
 	made.Key, made.Secret, err = store.Create(key)
 	return made, err
@@ -193,6 +193,9 @@ func (k *keyring) mayOf(key access.Key) string {
 	if key.Admin {
 		add(k.say("admin", "管理"))
 	}
+	if key.Metrics {
+		add(k.say("metrics", "读取指标"))
+	}
 	add(strings.Join(key.Scopes.Routes, " "))
 	add(strings.Join(key.Scopes.Models, " "))
 	add(key.Limits.String())
@@ -203,7 +206,7 @@ func (k *keyring) mayOf(key access.Key) string {
 		add(k.say("inside alone", "仅限内部"))
 	}
 	if len(parts) == 0 {
-		return k.say("everything", "全部")
+		return k.say("all routes and models", "全部路由和模型")
 	}
 	return strings.Join(parts, "; ")
 }

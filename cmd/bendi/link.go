@@ -102,9 +102,13 @@ type linkLine struct {
 	Fault      string  `json:"fault,omitempty"`
 	Frames     uint64  `json:"frames"`
 	Duplicates uint64  `json:"duplicates"`
+	Useful     uint64  `json:"useful"`   // duplicates that came first
+	Late       uint64  `json:"late"`     // frames
+	Repeated   uint64  `json:"repeated"` // words that went once more with the next ones
 	Rescued    uint64  `json:"rescued"`
 	Resumed    uint64  `json:"resumed"`
 	Backlog    int64   `json:"backlog_bytes"`
+	Drains     bool    `json:"draining,omitempty"` // the relay is shutting down
 }
 
 // links tells of all links that there are.
@@ -120,7 +124,7 @@ func (r *relations) links() []linkLine {
 		for _, st := range edges[name].Status() {
 			all = append(all, linkLine{
 				Name: name, Relay: st.Relay, Links: st.Links, Want: st.Want, Streams: st.Streams, RTT: float64(st.RTT.Microseconds()) / 1000,
-				Since: st.Since.Unix(), Fault: st.Fault, Frames: st.Frames, Duplicates: st.Duplicates, Rescued: st.Rescued, Resumed: st.Resumed, Backlog: st.Backlog,
+				Since: st.Since.Unix(), Fault: st.Fault, Frames: st.Frames, Duplicates: st.Duplicates, Useful: st.Useful, Late: st.Late, Repeated: st.Repeated, Rescued: st.Rescued, Resumed: st.Resumed, Backlog: st.Backlog, Drains: st.Drains,
 			})
 		}
 	}
@@ -133,7 +137,7 @@ func (r *relations) linkStates() []metrics.LinkState {
 	for _, l := range r.links() {
 		all = append(all, metrics.LinkState{
 			Name: l.Name, Relay: l.Relay, Links: l.Links, Want: l.Want, Streams: l.Streams, RTT: time.Duration(l.RTT * float64(time.Millisecond)),
-			Frames: l.Frames, Duplicates: l.Duplicates, Rescued: l.Rescued, Resumed: l.Resumed, Backlog: l.Backlog,
+			Frames: l.Frames, Duplicates: l.Duplicates, Useful: l.Useful, Late: l.Late, Repeated: l.Repeated, Rescued: l.Rescued, Resumed: l.Resumed, Backlog: l.Backlog, Drains: l.Drains,
 		})
 	}
 	return all
@@ -182,10 +186,17 @@ func (p *program) printLinks(all []linkLine, output string) error {
 	} else if len(all) == 0 {
 		fmt.Fprintln(p.stdout, p.say("no backend is asked over a link", "没有后端经由链路请求"))
 	} else {
-		rows := [][]string{cells("RELAYS", "ADDRESS", "LINKS", "REQUESTS", "RTT", "FRAMES", "TWICE", "RESCUED", "RESUMED", "SINCE", "FAULT")}
+		rows := [][]string{cells("RELAYS", "ADDRESS", "LINKS", "REQUESTS", "RTT", "FRAMES", "LATE", "TWICE", "SECOND FIRST", "REPEATED", "RESCUED", "RESUMED", "BACKLOG", "SINCE", "FAULT")}
 		for _, l := range all {
+			if l.Fault == "" && l.Drains {
+				l.Fault = p.say("the relay is shutting down", "中继正在停止")
+			}
+			late := "-"
+			if l.Frames > 0 {
+				late = fmt.Sprintf("%.1f%%", 100*float64(l.Late)/float64(l.Frames))
+			}
 			rows = append(rows, cells(l.Name, l.Relay, fmt.Sprintf("%d/%d", l.Links, l.Want), l.Streams, fmt.Sprintf("%.0fms", l.RTT),
-				l.Frames, l.Duplicates, l.Rescued, l.Resumed, moment(l.Since), l.Fault))
+				l.Frames, late, l.Duplicates, l.Useful, l.Repeated, l.Rescued, l.Resumed, bytesText(l.Backlog), moment(l.Since), l.Fault))
 		}
 		printTable(p.stdout, "", rows...)
 	}
@@ -193,35 +204,4 @@ func (p *program) printLinks(all []linkLine, output string) error {
 		return exitError{code: exitProblems}
 	}
 	return nil
-}
-
-// checkLink makes a link to each relay of a backend, for the doctor. The edge
-// that it returns has to be closed.
-func (p *program) checkLink(ctx context.Context, name string, r config.Relays) (*link.Edge, finding) {
-	r.MinLinks, r.MaxLinks = len(r.Addresses), max(len(r.Addresses), 2)
-	e, err := edgeOf(name, r, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, finding{"link", "fail", err.Error()}
-	}
-	for {
-		var up, faults []string
-		for _, st := range e.Status() {
-			if st.Links > 0 {
-				up = append(up, st.Relay)
-			} else if st.Fault != "" {
-				faults = append(faults, st.Relay+": "+st.Fault)
-			}
-		}
-		if len(up)+len(faults) == len(r.Addresses) {
-			if len(faults) > 0 {
-				return e, finding{"link", "fail", p.sayf("relays %s: %s", "中继 %s：%s", name, strings.Join(faults, "; "))}
-			}
-			return e, finding{"link", "ok", p.sayf("relays %s: linked to %s", "中继 %s：已连接到 %s", name, strings.Join(up, ", "))}
-		}
-		select {
-		case <-ctx.Done():
-			return e, finding{"link", "fail", p.sayf("relays %s: no link to all of %s within %v", "中继 %s：在 %[3]v 内未能连接到全部 %[2]s", name, strings.Join(r.Addresses, ", "), checkTime)}
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }

@@ -56,6 +56,7 @@ func (h *house) remind(context.Context) error {
 		if o.Sealer, err = memories.NewSealer(keys...); err != nil {
 			return usage(err)
 		}
+		o.Sealer.ReadPlain = s.ReadPlain
 	}
 	writer := new(scribe)
 	if s.SummaryModel != "" {

@@ -65,9 +65,9 @@ func clientAt(at process.Place, name string, b config.Backend) (process.Client, 
 		}
 	}
 	if b.Kind == "ollama" {
-		return ollamaClient(name, b)
+		return ollamaClient(name, b, nil)
 	}
-	return remoteOf(name, b, nil)
+	return remoteOf(name, b, nil, nil)
 }
 
 // tenantOf returns the place of a backend among what shares the memory; nil where

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"reflect"
 
@@ -14,6 +15,7 @@ import (
 // Relations are what lasts of one [neighbourhood] in the next: the connections
 // to backends that are described alike, and what has been learnt about them.
 type relations struct {
+	log      *slog.Logger                                           // nil: nothing is logged
 	secret   []byte                                                 // of tokens that stand for masked data
 	observe  func(backend string) func(f filter.Finding)            // nil: nobody is told what is masked
 	start    func(name string, b config.Backend) (*server, error)   // nil: nothing is started here
@@ -104,7 +106,7 @@ func (r *relations) server(name string, b config.Backend, relays map[string]conf
 		if err != nil {
 			return nil, err
 		}
-		s, err := serverOf(name, b, via)
+		s, err := serverOf(name, b, via, r.log)
 		if s.close = closers(s.close, back); err != nil {
 			back()
 		}

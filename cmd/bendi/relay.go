@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -21,6 +23,7 @@ import (
 
 	"bendi/config"
 	"bendi/link"
+	"bendi/metrics"
 )
 
 func (p *program) relayCommand() *cobra.Command {
@@ -55,6 +58,8 @@ func (p *program) relay(ctx context.Context) error {
 	if err != nil {
 		return usage(fmt.Errorf("relay: %w", err))
 	}
+	settings.GetCertificate = (&renewal{cert: cfg.Relay.CertFile, key: cfg.Relay.CertKeyFile, log: log}).get
+	settings.Certificates = nil
 	listener, err := link.Listen(ctx, cfg.Relay.Listen, cfg.Relay.Congestion)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -67,7 +72,15 @@ func (p *program) relay(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- server.ServeTLS(listener, "", "") }()
 	defer server.Close()
-	fmt.Fprintln(p.stdout, p.sayf("relay on wss://%s, for %s", "中继运行于 wss://%s，服务于 %s", listener.Addr(), strings.Join(slices.Sorted(maps.Keys(cfg.Relay.Edges)), ", ")))
+	if addr := cfg.Relay.MetricsListen; addr != "" {
+		url, end, err := tellOfRelay(addr, r, log)
+		if err != nil {
+			return err
+		}
+		defer end()
+		fmt.Fprintln(p.stdout, p.sayf("metrics at %s/metrics", "指标位于 %s/metrics", url))
+	}
+	fmt.Fprintln(p.stdout, p.sayf("relay on wss://%s, for %s", "中继运行于 wss://%s，服务于 %s", asConfigured(cfg.Relay.Listen, listener.Addr()), strings.Join(slices.Sorted(maps.Keys(cfg.Relay.Edges)), ", ")))
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving: %w", err)
@@ -93,6 +106,60 @@ func (p *program) endRelay(r *link.Relay, limit time.Duration) error {
 		<-ended
 		return exitError{code: exitInterrupted}
 	}
+}
+
+// asConfigured returns where a listener is, by the host that was asked for.
+func asConfigured(asked string, at net.Addr) string {
+	host, _, _ := net.SplitHostPort(asked)
+	_, port, _ := net.SplitHostPort(at.String())
+	return net.JoinHostPort(host, port)
+}
+
+// tellOfRelay serves the metrics of a relay, and whether it runs. It returns
+// where, and how to end it.
+func tellOfRelay(addr string, r *link.Relay, log *slog.Logger) (url string, end func(), err error) {
+	listener, err := listen(addr, "relay.metrics_listen")
+	if err != nil {
+		return "", nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.NewRelay(version(), func() metrics.RelayState { return relayState(r) }))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	server := &http.Server{
+		Handler: mux, ReadTimeout: headerTime, WriteTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan struct{})
+	go func() { server.Serve(listener); close(served) }()
+	return "http://" + reachable(listener.Addr().String()), func() { server.Close(); <-served }, nil
+}
+
+// relayState tells of a relay for the metrics.
+func relayState(r *link.Relay) metrics.RelayState {
+	counts := r.Counts()
+	s := metrics.RelayState{Refused: make(map[string]uint64), Edges: make(map[string]metrics.EdgeState)}
+	for _, reason := range link.Refusals {
+		s.Refused[reason] = counts.Refused[reason]
+	}
+	for name, c := range counts.Edges {
+		e := metrics.EdgeState{Requests: make(map[string]uint64), Asked: c.Asked, Answer: c.Answer}
+		for _, how := range link.Outcomes {
+			e.Requests[string(how)] = c.Requests[how]
+		}
+		s.Edges[name] = e
+	}
+	for _, st := range r.Status() {
+		e := s.Edges[st.Edge]
+		e.Links, e.Streams, e.Backlog = e.Links+st.Links, e.Streams+st.Streams, e.Backlog+st.Backlog
+		if st.Links > 0 { // else it may come back
+			e.Sessions++
+		}
+		if st.RTT > 0 && (e.RTT == 0 || st.RTT < e.RTT) {
+			e.RTT = st.RTT
+		}
+		s.Edges[st.Edge] = e
+	}
+	return s
 }
 
 // relayOf returns who may come to a relay, and what may be asked there.

@@ -344,27 +344,37 @@ func eventually(t *testing.T, what string, ok func() bool, else_ func() string) 
 	}
 }
 
-// An answer goes on by the configuration that it began with, and a key that is
-// taken away is refused from then on.
+// An answer goes on by the configuration that it began with. A key that is taken
+// away is refused from then on, and what runs by it ends or not, as is said.
 func TestReloadWhileAnswering(t *testing.T) {
-	upstream := mirror(t)
-	with := func(v int) string {
-		return strings.Replace(versioned(upstream.URL, v, ""), "keys: [", `keys: [{name: other, key: "${OTHER_KEY}"}, `, 1)
+	for _, policy := range []string{"cut", "finish"} {
+		t.Run(policy, func(t *testing.T) { reloadWhileAnswering(t, policy) })
 	}
-	h := newHousehold(t, with(1))
+}
+
+func reloadWhileAnswering(t *testing.T, policy string) {
+	upstream := mirror(t)
+	with := func(v int, key string) string {
+		return strings.Replace(versioned(upstream.URL, v, ""), "  keys: [", "  on_revoke: "+policy+"\n  keys: ["+key, 1)
+	}
+	h := newHousehold(t, with(1, `{name: other, key: "${OTHER_KEY}"}, `))
 	first := h.current()
 	type end struct {
 		versions []int
 		err      error
 	}
-	ended := make(chan end)
-	go func() {
-		_, versions, err := h.ask("/v1/chat", otherKey, "slowly 100")
-		ended <- end{versions, err}
-	}()
-	eventually(t, "the request comes", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.guests[first] == 1 }, func() string { return "" })
+	answer := func(key string) chan end {
+		ended := make(chan end, 1)
+		go func() {
+			_, versions, err := h.ask("/v1/chat", key, "slowly 100")
+			ended <- end{versions, err}
+		}()
+		return ended
+	}
+	other, load := answer(otherKey), answer(loadKey)
+	eventually(t, "the requests come", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.guests[first] == 2 }, func() string { return "" })
 
-	h.write(t, versioned(upstream.URL, 2, ""))
+	h.write(t, with(2, ""))
 	r, err := h.reload(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -378,8 +388,37 @@ func TestReloadWhileAnswering(t *testing.T) {
 	if _, versions, err := h.ask("/v1/chat", loadKey, "hello"); err != nil || !slices.Equal(versions, []int{2, 2, 2}) {
 		t.Errorf("a new request: %v, %v", versions, err)
 	}
-	if e := <-ended; e.err != nil || !slices.Equal(e.versions, []int{1, 1, 1}) {
+	whole := func(e end) bool { return e.err == nil && slices.Equal(e.versions, []int{1, 1, 1}) }
+	if e := <-load; !whole(e) {
 		t.Errorf("the answer that had begun: %v, %v", e.versions, e.err)
+	}
+	switch e := <-other; {
+	case policy == "finish" && !whole(e):
+		t.Errorf("what had begun by the key that was taken away: %v, %v", e.versions, e.err)
+	case policy == "cut" && (e.err == nil || !strings.Contains(e.err.Error(), "revoked_api_key")):
+		t.Errorf("what ran by the key that was taken away goes on: %v, %v", e.versions, e.err)
+	}
+}
+
+// The operator's address goes by its own name beside those of the server, and the
+// server does not.
+func TestNameOfTheOperatorsAddress(t *testing.T) {
+	h := newHousehold(t, versioned(mirror(t).URL, 1, "server: {hosts: [api.example], admin_listen: \"box.lan:8081\"}"))
+	for _, tt := range []struct {
+		host  string
+		serve http.HandlerFunc
+		want  int
+	}{
+		{"box.lan:8081", h.serveOperator, 200}, {"api.example", h.serveOperator, 200}, {"evil.example", h.serveOperator, 421},
+		{"box.lan:8081", h.ServeHTTP, 421}, {"api.example", h.ServeHTTP, 200},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil)
+		req.Host = tt.host
+		rec := httptest.NewRecorder()
+		tt.serve(rec, req)
+		if rec.Code != tt.want {
+			t.Errorf("%s: %d, want %d", tt.host, rec.Code, tt.want)
+		}
 	}
 }
 

@@ -108,8 +108,13 @@ func (h *house) hosts() []string {
 	if len(s.Hosts) == 0 && h.door.Closed {
 		return nil
 	}
-	name, _, _ := net.SplitHostPort(h.cfg.Listen)
-	return slices.Concat([]string{name}, s.Hosts, s.TLS.ACME.Domains)
+	return slices.Concat([]string{hostOf(h.cfg.Listen)}, s.Hosts, s.TLS.ACME.Domains)
+}
+
+// hostOf returns the host of a host:port.
+func hostOf(addr string) string {
+	host, _, _ := net.SplitHostPort(addr)
+	return host
 }
 
 // isPrivate reports whether all that the server listens on can be reached from

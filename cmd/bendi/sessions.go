@@ -226,9 +226,15 @@ func (p *program) sessionsResealCommand(of *sessionsOf) *cobra.Command {
 		Short: p.say("Encrypt every session by the first of the encryption keys, so that the others can go", "用第一个加密密钥重新加密全部会话，之后可移除其余密钥"),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var answer struct{ Resealed, All int }
+			var answer struct {
+				Resealed, All int
+				Fault         string
+			}
 			if err := p.admin(cmd.Context(), of.server, http.MethodPost, resealPath, struct{}{}, &answer); err != nil {
 				return err
+			}
+			if answer.Fault != "" {
+				return exitError{code: exitProblems, err: errors.New(answer.Fault)}
 			}
 			fmt.Fprintln(p.stdout, p.sayf("%d of %d sessions were encrypted again", "共 %[2]d 个会话，重新加密了 %[1]d 个", answer.Resealed, answer.All))
 			return nil
@@ -265,13 +271,17 @@ func (h *house) sessionActions() []openaicompat.Action {
 	}
 	return []openaicompat.Action{{Method: http.MethodPost, Path: resealPath, Do: func(ctx context.Context, _ []byte) (any, error) {
 		resealed, all, err := h.ground.memory.Reseal(ctx)
-		return map[string]int{"resealed": resealed, "all": all}, err
+		return orFault(map[string]any{"resealed": resealed, "all": all}, err), nil
 	}}, {Method: http.MethodPost, Path: verifyPath, Do: func(ctx context.Context, _ []byte) (any, error) {
 		n, err := h.ground.memory.Verify(ctx)
-		answer := map[string]any{"verified": n}
-		if err != nil {
-			answer["fault"] = err.Error()
-		}
-		return answer, nil
+		return orFault(map[string]any{"verified": n}, err), nil
 	}}}
+}
+
+// orFault adds to what the operator is told what is wrong with a session.
+func orFault(answer map[string]any, err error) map[string]any {
+	if err != nil {
+		answer["fault"] = err.Error()
+	}
+	return answer
 }

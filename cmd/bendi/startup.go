@@ -80,10 +80,16 @@ func (p *program) printHouse(h *house, in *front, took time.Duration, err error)
 		label = ""
 	}
 	line(p.say("access", "访问"), "%s", p.accessText(h.door))
+	if h.ground.auditor != nil {
+		line(p.say("records", "日志"), p.say("%s, a line for each request, without its words", "%s，每个请求一行，不含内容"), h.ground.auditor.Dir)
+	}
 	if h.door.Closed && !cfg.Server.TLS.On() {
 		line(p.say("warning", "警告"), "%s", p.say(
 			"keys and words cross the network in clear: name a certificate (server.tls), or put a proxy with one before this",
 			"密钥和内容在网络上以明文传输：请配置证书（server.tls），或在前面放置启用 TLS 的代理"))
+	}
+	if note := p.textNote(cfg); note != "" {
+		line(p.say("warning", "警告"), "%s", note)
 	}
 	bases := make([]string, len(cfg.Routes))
 	for i, r := range cfg.Routes {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -136,12 +137,8 @@ func (p *program) readToken(args []string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// verifier makes what takes tokens, with what the keys' folder denies.
-func (p *program) verifier() (*token.Verifier, *access.Store, error) {
-	cfg, _, _, err := p.load(nil)
-	if err != nil {
-		return nil, nil, err
-	}
+// verifierOf makes what takes tokens, with what the keys' folder denies.
+func verifierOf(cfg *config.Config) (*token.Verifier, *access.Store, error) {
 	all, err := issuers(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -150,7 +147,7 @@ func (p *program) verifier() (*token.Verifier, *access.Store, error) {
 		_, err := issuerOf(cfg, "")
 		return nil, nil, usage(err)
 	}
-	store, err := openKeys(cfg)
+	store, err := openKeys(cfg, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,7 +166,11 @@ func (p *program) verifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v, _, err := p.verifier()
+			cfg, _, _, err := p.load(nil)
+			if err != nil {
+				return err
+			}
+			v, _, err := verifierOf(cfg)
 			if err != nil {
 				return err
 			}
@@ -180,13 +181,13 @@ func (p *program) verifyCommand() *cobra.Command {
 			who := t.Identity
 			if output == "json" {
 				return json.NewEncoder(p.stdout).Encode(map[string]any{
-					"name": who.Name, "issuer": t.Issuer, "jti": t.ID, "expires": t.Expires.UTC(), "admin": who.Admin,
+					"name": who.Name, "issuer": who.Proof.Issuer, "jti": who.Proof.ID, "expires": t.Expires.UTC(), "admin": who.Admin,
 					"scopes": who.Scopes, "limits": who.Limits, "priority": who.Priority, "inside": who.Inside,
 				})
 			}
 			k := &keyring{program: p}
 			printTable(p.stdout, "",
-				cells(p.say("user", "用户"), who.Name), cells("jti", t.ID), cells(p.say("until", "有效至"), t.Expires.UTC().Format(time.RFC3339)),
+				cells(p.say("user", "用户"), who.Name), cells("jti", who.Proof.ID), cells(p.say("until", "有效至"), t.Expires.UTC().Format(time.RFC3339)),
 				cells(p.say("may", "权限"), k.mayOf(access.Key{Admin: who.Admin, Scopes: who.Scopes, Limits: who.Limits, Priority: who.Priority, Inside: who.Inside})))
 			return nil
 		},
@@ -196,38 +197,89 @@ func (p *program) verifyCommand() *cobra.Command {
 }
 
 func (p *program) denyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "revoke JTI|TOKEN",
-		Short: p.say("Have a token taken no more, by its jti or by itself", "按 jti 或令牌本身吊销令牌"),
+	var user, lasts string
+	cmd := &cobra.Command{
+		Use:   "revoke [JTI|TOKEN]",
+		Short: p.say("Have tokens taken no more: one by its jti or by itself, or all that a user has", "吊销令牌：按 jti 或令牌本身吊销一个，或吊销某用户的全部令牌"),
 		Long: p.say(
-			"Have a token taken no more, by its jti or by itself; - reads it from standard input. A server that runs on the same folder data knows within a second. Other machines have folders of their own.",
-			"按 jti 或令牌本身吊销令牌；- 表示从标准输入读取。使用同一 data 目录的服务在一秒内生效；其他机器有各自的目录。"),
-		Args: cobra.ExactArgs(1),
+			"Have a token taken no more, by its jti or by itself; - reads it from standard input. With --user, those are meant that the user has now, as logs call them: issuer:user. A server that runs on the same folder data knows within a second, and cuts short what runs by them. Other machines have folders of their own.",
+			"按 jti 或令牌本身吊销令牌；- 表示从标准输入读取。--user 吊销该用户现有的全部令牌，写法与日志一致：签发方:用户。使用同一 data 目录的服务在一秒内生效，并中断用它们进行的回答；其他机器有各自的目录。"),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := p.readToken(args)
+			if (user == "") == (len(args) == 0) {
+				return usage(errors.New(p.say("want the jti of a token or itself, or --user", "请给出令牌的 jti 或令牌本身，或 --user")))
+			}
+			cfg, _, _, err := p.load(nil)
 			if err != nil {
 				return err
 			}
-			v, store, err := p.verifier()
+			d := access.Denial{User: user}
+			if d.Until, err = timeOf(lasts, time.Now()); err != nil {
+				return usage(fmt.Errorf("--for: %w", err))
+			}
+			v, store, err := verifierOf(cfg)
 			if err != nil {
 				return err
 			}
-			d := access.Denial{ID: text}
-			if strings.Count(text, ".") == 2 {
-				t, err := v.Read(cmd.Context(), text)
-				if err != nil {
-					return err
+			if user != "" {
+				if d.Before, err = issuedBefore(cfg, user); err != nil {
+					return usage(err)
 				}
-				if t.ID == "" {
-					return errors.New("the token has no jti by which it could be told: revoke what its issuer has of it, or wait until it expires")
-				}
-				d = access.Denial{ID: t.ID, Until: t.Expires.Add(time.Hour)}
+			} else if err := p.denial(cmd.Context(), v, args, &d); err != nil {
+				return err
 			}
 			if err := store.Deny(d); err != nil {
 				return err
 			}
-			fmt.Fprintln(p.stdout, p.sayf("%s is revoked", "%s 已吊销", d.ID))
+			if user != "" {
+				fmt.Fprintln(p.stdout, p.sayf("the tokens of %s that were issued before %s are revoked", "%s 在 %s 之前签发的令牌已吊销", user, d.Before.UTC().Format(time.RFC3339)))
+			} else {
+				fmt.Fprintln(p.stdout, p.sayf("%s is revoked", "%s 已吊销", d.ID))
+			}
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&user, "user", "", p.say("whose tokens are meant, as logs call them: issuer:user", "吊销其全部令牌的用户，写法与日志一致：签发方:用户"))
+	cmd.Flags().StringVar(&lasts, "for", "", p.say("how long that is remembered, at least as long as the tokens would be taken, such as 30d (default: for ever; of a TOKEN, until it has expired)", "记住多久，不应短于令牌的有效期，如 30d（默认：永久；给出令牌本身时到其过期为止）"))
+	return cmd
+}
+
+// denial says which token is meant.
+func (p *program) denial(ctx context.Context, v *token.Verifier, args []string, d *access.Denial) error {
+	text, err := p.readToken(args)
+	if err != nil {
+		return err
+	}
+	if d.ID = text; strings.Count(text, ".") != 2 {
+		return nil
+	}
+	t, err := v.Read(ctx, text)
+	if err != nil {
+		return err
+	}
+	if d.ID = t.Identity.Proof.ID; d.ID == "" {
+		return errors.New(p.sayf("the token has no jti by which it could be told: revoke all of its user with --user %s, or wait until it expires", "令牌没有 jti，无法单独识别：请用 --user %s 吊销该用户的全部令牌，或等待其过期", t.Identity.Name))
+	}
+	if d.Until.IsZero() {
+		d.Until = t.Expires.Add(time.Hour)
+	}
+	return nil
+}
+
+// issuedBefore returns when a user's tokens were issued at the latest that there
+// are now, by whatever clock its issuer has.
+func issuedBefore(cfg *config.Config, user string) (time.Time, error) {
+	name, _, _ := strings.Cut(user, ":")
+	all, err := issuers(cfg)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var names []string
+	for _, i := range all {
+		if i.Name == name && len(user) > len(name)+1 {
+			return time.Now().UTC().Add(i.Leeway).Truncate(time.Second), nil
+		}
+		names = append(names, i.Name+":…")
+	}
+	return time.Time{}, fmt.Errorf("--user: want a user as logs have it, such as %s, have %q", strings.Join(names, " or "), user)
 }

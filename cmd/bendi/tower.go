@@ -23,7 +23,7 @@ func (h *house) tower(r config.Route) (openaicompat.Route, error) {
 	}
 	var judge *filter.Guarded
 	t := h.remember(r, split, func(t tower) tower { // the conversation, as the filter lets it pass
-		t = told{t} // what it has found
+		t = passed{told{t}} // what it has found, and let pass
 		if judge, err = h.judge(r, t); err != nil || r.Filter == config.Off {
 			return t
 		}
@@ -34,6 +34,7 @@ func (h *house) tower(r config.Route) (openaicompat.Route, error) {
 	}
 	t = h.shadow(r, judge.Policy, t) // lexicons on trial
 	t = h.record(r, t)               // what the client saw
+	t = h.keepText(r, t)             // the words of it
 	return openaicompat.Route{
 		Path: r.Path, Priority: r.Priority,
 		Keeps:     r.Session != config.Off,

@@ -21,13 +21,19 @@ func TestTenantsNeverMeet(t *testing.T) {
 	storetest.TenantsNeverMeet(t, open(t, redis.Options{Addresses: []string{server.Address}, Timeout: patient}), time.Second)
 }
 
+// Two gateways that share a Redis delete what the other answers.
+func TestDeletedStaysDeleted(t *testing.T) {
+	o := redis.Options{Addresses: []string{redistest.Start(t).Address}, Timeout: patient}
+	storetest.DeletedStaysDeleted(t, open(t, o), open(t, o))
+}
+
 // While Redis is stopped, answers five seconds late, is emptied or is gone,
 // requests are answered, and nobody waits for it for long. When it is back, so
 // is memory.
 func TestTroubleUnderLoad(t *testing.T) {
 	server := redistest.Start(t)
-	via := slow(t, server.Address)
-	s := open(t, redis.Options{Addresses: []string{via.address}, Timeout: 50 * time.Millisecond})
+	via := redistest.Via(t, server.Address)
+	s := open(t, redis.Options{Addresses: []string{via.Address}, Timeout: 50 * time.Millisecond})
 	memory := conversation.New(conversation.Options{Store: s, Down: conversation.Stateless})
 	r := memory.Remember(chattest.Script("an answer\n"), conversation.Policy{}, nil)
 	round := func(what string) (stateless int) {
@@ -86,11 +92,11 @@ func TestTroubleUnderLoad(t *testing.T) {
 	server.Process.Signal(syscall.SIGCONT)
 	back("stopped")
 
-	via.delay.Store(int64(5 * time.Second))
+	via.Delay(5 * time.Second)
 	if round("slowed by 5 s") == 0 {
 		t.Error("slowed: every request had memory")
 	}
-	via.delay.Store(0)
+	via.Delay(0)
 	back("slowed")
 
 	server.CLI(t, "flushall")

@@ -6,7 +6,9 @@
 // has an index of its sessions. A turn asks Redis twice: it takes the lease with
 // the value, and gives it back with the next. Lease and value of a session are
 // in one slot of a Cluster; an index may be in another, and is written first, so
-// that no session is missing in it.
+// that no session is missing in it. One that is being begun is noted there as
+// well: who deletes it, or all of an owner, ends its lease, and without that its
+// first turn is not stored.
 package redis
 
 import (
@@ -49,7 +51,7 @@ type Options struct {
 	DB      int           // of a single server or behind Sentinel
 	TLS     *tls.Config   // nil: none
 	Prefix  string        // of all keys; empty: "bendi"
-	Timeout time.Duration // of each try; 0: 50 ms
+	Timeout time.Duration // that a connection waits for each try; 0: 50 ms. Of a Store it is at least a second
 }
 
 // Quiet has the client's library, which every Store shares, log nothing. What
@@ -77,6 +79,10 @@ func Open(o Options) *Store {
 	if o.Prefix == "" {
 		o.Prefix = "bendi"
 	}
+	// Whoever asks waits as long as its context lets it, see ask. That the
+	// connection waits longer has a late reply be taken where the machine, and
+	// not Redis, was late.
+	o.Timeout = max(o.Timeout, time.Second)
 	return &Store{client: Dial(o), prefix: o.Prefix, spread: o.Mode == Cluster}
 }
 
@@ -137,6 +143,10 @@ func unpack(text string) (conversation.Value, error) {
 
 // Load returns what is stored of a session.
 func (s *Store) Load(ctx context.Context, key conversation.Key, ttl time.Duration) (conversation.Value, error) {
+	return ask(ctx, func(ctx context.Context) (conversation.Value, error) { return s.load(ctx, key, ttl) })
+}
+
+func (s *Store) load(ctx context.Context, key conversation.Key, ttl time.Duration) (conversation.Value, error) {
 	if ttl <= 0 {
 		return read(s.client.Get(ctx, s.value(key)))
 	}
@@ -162,8 +172,11 @@ func read(got *redis.StringCmd) (conversation.Value, error) {
 // ARGV[2] already: then its first reply was lost. It ends the lease KEYS[2] of
 // the token ARGV[5]. Where an index KEYS[3] is in the same place, it notes there
 // that ARGV[6] is used at ARGV[7].
+// Without a value, and with a token, the lease has to be there: whoever deletes
+// the session takes it away.
 var saveScript = redis.NewScript(`
 local is = redis.call('GETRANGE', KEYS[1], 0, 15)
+if is == '' and ARGV[5] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[5] then return 0 end
 if is == '' then is = '0000000000000000' end
 if is ~= ARGV[1] and is ~= ARGV[2] then return 0 end
 if KEYS[3] then
@@ -195,14 +208,17 @@ func (s *Store) Save(ctx context.Context, key conversation.Key, was uint64, v co
 
 // Finish stores a session and ends a lease of it.
 func (s *Store) Finish(ctx context.Context, key conversation.Key, was uint64, v conversation.Value, ttl time.Duration, token string) error {
+	return tell(ctx, func(ctx context.Context) error { return s.finish(ctx, key, was, v, ttl, token) })
+}
+
+func (s *Store) finish(ctx context.Context, key conversation.Key, was uint64, v conversation.Value, ttl time.Duration, token string) error {
 	now := time.Now().UnixMilli()
-	keys := []string{s.value(key), s.lease(key)}
-	if !s.spread {
-		keys = append(keys, s.index(key.Owner))
-	} else if err := indexScript.Run(ctx, s.client, []string{s.index(key.Owner)}, key.ID, now, (2 * ttl).Milliseconds()).Err(); err != nil {
-		return err
+	if s.spread {
+		if err := indexScript.Run(ctx, s.client, []string{s.index(key.Owner)}, key.ID, now, (2 * ttl).Milliseconds()).Err(); err != nil {
+			return err
+		}
 	}
-	done, err := saveScript.Run(ctx, s.client, keys,
+	done, err := saveScript.Run(ctx, s.client, s.of(key),
 		fmt.Sprintf("%016x", was), fmt.Sprintf("%016x", v.Version), pack(v), ttl.Milliseconds(), token, key.ID, now).Int()
 	if err == nil && done == 0 {
 		return conversation.ErrConflict
@@ -210,42 +226,77 @@ func (s *Store) Finish(ctx context.Context, key conversation.Key, was uint64, v 
 	return err
 }
 
-// Delete forgets a session.
-func (s *Store) Delete(ctx context.Context, key conversation.Key) (bool, error) {
-	n, err := s.client.Del(ctx, s.value(key)).Result()
-	if err != nil {
-		return false, err
+// deleteScript deletes a value and its lease, and where an index is in the same
+// place takes ARGV[1] out of it.
+var deleteScript = redis.NewScript(`
+if KEYS[3] then redis.call('ZREM', KEYS[3], ARGV[1]) end
+redis.call('DEL', KEYS[2])
+return redis.call('DEL', KEYS[1])`)
+
+// of returns the keys that a script about a session is told of.
+func (s *Store) of(key conversation.Key) []string {
+	keys := []string{s.value(key), s.lease(key)}
+	if !s.spread {
+		keys = append(keys, s.index(key.Owner))
 	}
-	return n > 0, s.client.ZRem(ctx, s.index(key.Owner), key.ID).Err()
+	return keys
 }
 
-// DeleteAll deletes all sessions of an owner.
-func (s *Store) DeleteAll(ctx context.Context, owner conversation.Owner) (int, error) {
-	all := 0
-	for {
-		ids, err := s.client.ZRange(ctx, s.index(owner), 0, 499).Result()
-		if err != nil || len(ids) == 0 {
-			return all, err
-		}
-		dels := make([]*redis.IntCmd, len(ids))
-		_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, id := range ids {
-				dels[i] = p.Del(ctx, s.value(conversation.Key{Owner: owner, ID: id}))
+// Delete forgets a session.
+func (s *Store) Delete(ctx context.Context, key conversation.Key) (bool, error) {
+	return ask(ctx, func(ctx context.Context) (was bool, err error) {
+		noted := 0.0
+		if s.spread {
+			if noted, err = s.client.ZScore(ctx, s.index(key.Owner), key.ID).Result(); err != nil && !errors.Is(err, redis.Nil) {
+				return false, err
 			}
-			return nil
-		})
-		if err != nil {
-			return all, err
 		}
-		members := make([]any, len(ids))
-		for i, id := range ids {
-			all += int(dels[i].Val())
-			members[i] = id
+		n, err := deleteScript.Run(ctx, s.client, s.of(key), key.ID).Int()
+		if err == nil && s.spread {
+			err = s.prune(ctx, key.Owner, key.ID, noted).Err()
 		}
-		if err := s.client.ZRem(ctx, s.index(owner), members...).Err(); err != nil {
-			return all, err
+		return n > 0, err
+	})
+}
+
+// prune takes an id out of an index, where it was noted at that time and not
+// since.
+func (s *Store) prune(ctx context.Context, owner conversation.Owner, id string, noted float64) *redis.Cmd {
+	return pruneScript.Run(ctx, s.client, []string{s.index(owner)}, id, int64(noted))
+}
+
+// DeleteAll deletes all sessions of an owner, and the leases of those that are
+// being begun.
+func (s *Store) DeleteAll(ctx context.Context, owner conversation.Owner) (int, error) {
+	return ask(ctx, func(ctx context.Context) (all int, err error) {
+		for {
+			noted, err := s.client.ZRangeWithScores(ctx, s.index(owner), 0, 499).Result()
+			if err != nil || len(noted) == 0 {
+				return all, err
+			}
+			dels := make([]*redis.Cmd, len(noted))
+			_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+				for i, z := range noted {
+					id := z.Member.(string)
+					dels[i] = deleteScript.Eval(ctx, p, s.of(conversation.Key{Owner: owner, ID: id}), id)
+				}
+				return nil
+			})
+			if err != nil {
+				return all, err
+			}
+			for i, z := range noted {
+				n, err := dels[i].Int()
+				if err == nil && s.spread {
+					err = s.prune(ctx, owner, z.Member.(string), z.Score).Err()
+				}
+				if err != nil {
+					return all, err
+				}
+				all += n
+			}
 		}
-	}
+	})
 }
 
 // settled is how long after its note in the index a session is written at the
@@ -282,8 +333,8 @@ func (s *Store) List(ctx context.Context, owner conversation.Owner, after string
 				continue
 			}
 			gone := int64(0)
-			if time.Since(h.Used) > settled {
-				if gone, err = pruneScript.Run(ctx, s.client, []string{s.index(owner)}, members[i].Member, int64(members[i].Score)).Int64(); err != nil {
+			if time.Since(h.Used) > settled && h.Bytes == 0 {
+				if gone, err = s.prune(ctx, owner, h.ID, members[i].Score).Int64(); err != nil {
 					return nil, "", err
 				}
 			}
@@ -292,14 +343,16 @@ func (s *Store) List(ctx context.Context, owner conversation.Owner, after string
 	}
 }
 
-// heads returns what is known of sessions. One without bytes is not there.
+// heads returns what is known of sessions. One of no bytes is not there, and one
+// of -1 is being begun.
 func (s *Store) heads(ctx context.Context, owner conversation.Owner, members []redis.Z) ([]conversation.Head, error) {
 	heads := make([]conversation.Head, len(members))
-	sizes, rests := make([]*redis.IntCmd, len(members)), make([]*redis.DurationCmd, len(members))
+	sizes, rests, held := make([]*redis.IntCmd, len(members)), make([]*redis.DurationCmd, len(members)), make([]*redis.IntCmd, len(members))
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, m := range members {
-			key := s.value(conversation.Key{Owner: owner, ID: m.Member.(string)})
-			sizes[i], rests[i] = p.StrLen(ctx, key), p.PTTL(ctx, key)
+			key := conversation.Key{Owner: owner, ID: m.Member.(string)}
+			held[i] = p.Exists(ctx, s.lease(key))
+			sizes[i], rests[i] = p.StrLen(ctx, s.value(key)), p.PTTL(ctx, s.value(key))
 		}
 		return nil
 	})
@@ -310,6 +363,9 @@ func (s *Store) heads(ctx context.Context, owner conversation.Owner, members []r
 		heads[i] = conversation.Head{
 			ID: m.Member.(string), Used: time.UnixMilli(int64(m.Score)),
 			Bytes: max(0, int(sizes[i].Val())-versionSize), Expires: time.Now().Add(max(0, rests[i].Val())),
+		}
+		if heads[i].Bytes == 0 && held[i].Val() > 0 {
+			heads[i].Bytes = -1
 		}
 	}
 	return heads, nil
@@ -364,60 +420,81 @@ func (s *Store) scan(ctx context.Context, node redis.Cmdable, tell func(conversa
 	return it.Err()
 }
 
-// leaseScript takes or renews a lease for ARGV[2] ms.
-var leaseScript = redis.NewScript(`
-local is = redis.call('GET', KEYS[1])
-if is and is ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`)
+// renewScript keeps a lease for ARGV[2] ms, where it is that of the token ARGV[1].
+var renewScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
 
-// beginScript takes the lease KEYS[2] likewise and returns what KEYS[1] has,
-// which is kept for ARGV[3] ms from now on. A number is returned of a lease
-// that is another's.
+// beginScript takes the lease KEYS[2] for the token ARGV[1] and ARGV[2] ms,
+// unless it is another's than the gateway's ARGV[6], and returns what KEYS[1] has, which is kept for
+// ARGV[3] ms from now on. Where that is nothing, it notes in an index KEYS[3]
+// that ARGV[4] is begun at ARGV[5]. A number is returned of a lease that is
+// another's.
 var beginScript = redis.NewScript(`
 local is = redis.call('GET', KEYS[2])
-if is and is ~= ARGV[1] then return 0 end
+if is and string.sub(is, 1, #ARGV[6]) ~= ARGV[6] then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 local value = redis.call('GETEX', KEYS[1], 'PX', ARGV[3])
-if value and KEYS[3] then redis.call('PEXPIRE', KEYS[3], 2 * ARGV[3]) end
+if KEYS[3] then
+	if not value then redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4]) end
+	if redis.call('PTTL', KEYS[3]) < 2 * ARGV[3] then redis.call('PEXPIRE', KEYS[3], 2 * ARGV[3]) end
+end
 return value`)
 
 var releaseScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
 
-// Begin takes the lease of a session and reads it.
-func (s *Store) Begin(ctx context.Context, key conversation.Key, l conversation.Lease, ttl time.Duration) (v conversation.Value, ours bool, err error) {
-	keys := []string{s.value(key), s.lease(key)}
-	if !s.spread {
-		keys = append(keys, s.index(key.Owner))
+// Begin takes the lease of a session and reads it. One that is being begun is
+// noted in the index of its owner, so that DeleteAll finds it.
+func (s *Store) Begin(ctx context.Context, key conversation.Key, l conversation.Lease, ttl time.Duration) (conversation.Value, bool, error) {
+	type begun struct {
+		value conversation.Value
+		ours  bool
 	}
-	got, err := beginScript.Run(ctx, s.client, keys, l.Token, l.Time.Milliseconds(), ttl.Milliseconds()).Result()
-	if errors.Is(err, redis.Nil) {
-		return v, true, conversation.ErrNotFound
-	}
-	text, ours := got.(string)
-	if err != nil || !ours {
-		return v, false, err
-	}
-	if s.spread {
-		if err := s.client.PExpire(ctx, s.index(key.Owner), 2*ttl).Err(); err != nil {
-			return v, true, err
+	b, err := ask(ctx, func(ctx context.Context) (b begun, err error) {
+		now := time.Now().UnixMilli()
+		got, err := beginScript.Run(ctx, s.client, s.of(key), l.Token, l.Time.Milliseconds(), ttl.Milliseconds(), key.ID, now, l.Gateway).Result()
+		text, found := got.(string)
+		none := errors.Is(err, redis.Nil)
+		if b.ours = none || err == nil && found; !b.ours {
+			return b, err
 		}
-	}
-	v, err = unpack(text)
-	return v, true, err
+		if ctx.Err() != nil { // nobody waits for it any more
+			return b, s.Release(context.WithoutCancel(ctx), key, l.Token)
+		}
+		if s.spread {
+			if none {
+				err = indexScript.Run(ctx, s.client, []string{s.index(key.Owner)}, key.ID, now, (2 * ttl).Milliseconds()).Err()
+			} else {
+				err = s.client.PExpire(ctx, s.index(key.Owner), 2*ttl).Err()
+			}
+			if err != nil {
+				return b, err
+			}
+		}
+		if none {
+			return b, conversation.ErrNotFound
+		}
+		b.value, err = unpack(text)
+		return b, err
+	})
+	return b.value, b.ours, err
 }
 
-// Renew takes or renews the lease of a session.
+// Renew renews the lease of a session.
 func (s *Store) Renew(ctx context.Context, key conversation.Key, l conversation.Lease) (bool, error) {
-	n, err := leaseScript.Run(ctx, s.client, []string{s.lease(key)}, l.Token, l.Time.Milliseconds()).Int()
-	return n == 1, err
+	return ask(ctx, func(ctx context.Context) (bool, error) {
+		n, err := renewScript.Run(ctx, s.client, []string{s.lease(key)}, l.Token, l.Time.Milliseconds()).Int()
+		return n == 1, err
+	})
 }
 
 // Release ends the lease of a session.
 func (s *Store) Release(ctx context.Context, key conversation.Key, token string) error {
-	return releaseScript.Run(ctx, s.client, []string{s.lease(key)}, token).Err()
+	return tell(ctx, func(ctx context.Context) error {
+		return releaseScript.Run(ctx, s.client, []string{s.lease(key)}, token).Err()
+	})
 }
 
 // Ping asks whether Redis can be reached.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -84,7 +83,9 @@ func TestCluster(t *testing.T) {
 			return nil
 		})
 	}
-	contract(t, redis.Options{Mode: redis.Cluster, Addresses: addresses, Timeout: patient})
+	o := redis.Options{Mode: redis.Cluster, Addresses: addresses, Timeout: patient}
+	contract(t, o)
+	storetest.DeletedStaysDeleted(t, open(t, o), open(t, o))
 	spread := 0
 	for _, n := range nodes {
 		if n.CLI(t, "dbsize") != "0\n" {
@@ -99,22 +100,8 @@ func TestCluster(t *testing.T) {
 // When the master behind Sentinel dies, sessions go on without a restart, and
 // keep their time to live.
 func TestSentinelFailover(t *testing.T) {
-	master := redistest.Start(t, "repl-diskless-sync-delay 0")
-	replica := redistest.Start(t, fmt.Sprintf("replicaof 127.0.0.1 %d", master.Port))
-	eventually(t, 30*time.Second, "the replica", func() error {
-		if !strings.Contains(replica.CLI(t, "info", "replication"), "master_link_status:up") {
-			return errors.New("no link")
-		}
-		return nil
-	})
-	var sentinels []*redistest.Server
-	var addresses []string
-	for range 3 {
-		s := redistest.Start(t, fmt.Sprintf("sentinel monitor house 127.0.0.1 %d 2", master.Port),
-			"sentinel down-after-milliseconds house 1500", "sentinel failover-timeout house 6000")
-		sentinels, addresses = append(sentinels, s), append(addresses, s.Address)
-	}
-	o := redis.Options{Mode: redis.Sentinel, Master: "house", Addresses: addresses, Timeout: patient}
+	w := redistest.StartWatched(t)
+	o := redis.Options{Mode: redis.Sentinel, Master: redistest.MasterName, Addresses: w.Sentinels, Timeout: patient}
 	contract(t, o)
 
 	s := open(t, o)
@@ -123,18 +110,12 @@ func TestSentinelFailover(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, 10*time.Second, "replication", func() error {
-		if !strings.Contains(replica.CLI(t, "keys", "bendi:s:*"), "o|x") {
+		if !strings.Contains(w.Replica.CLI(t, "keys", "bendi:s:*"), "o|x") {
 			return errors.New("not there")
 		}
 		return nil
 	})
-	eventually(t, 20*time.Second, "the sentinels know each other", func() error {
-		if n := strings.Count(sentinels[0].CLI(t, "sentinel", "sentinels", "house"), "runid"); n < 2 {
-			return fmt.Errorf("%d others", n)
-		}
-		return nil
-	})
-	master.Process.Kill()
+	w.Master.Process.Kill()
 	begin := time.Now()
 	eventually(t, 60*time.Second, "a write after the failover", func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
@@ -145,8 +126,8 @@ func TestSentinelFailover(t *testing.T) {
 	if v, err := s.Load(t.Context(), key, 0); err != nil || string(v.Data) != "after" {
 		t.Errorf("%q, %v", v.Data, err)
 	}
-	for line := range strings.Lines(replica.CLI(t, "keys", "*:s:*")) {
-		if name := strings.TrimSpace(line); replica.CLI(t, "ttl", name) == "-1\n" {
+	for line := range strings.Lines(w.Replica.CLI(t, "keys", "*:s:*")) {
+		if name := strings.TrimSpace(line); w.Replica.CLI(t, "ttl", name) == "-1\n" {
 			t.Errorf("%s has lost its time to live", name)
 		}
 	}
@@ -209,7 +190,7 @@ func TestDeletedIsGone(t *testing.T) {
 // answered with a session that it did not ask for.
 func TestLateRepliesAreNobodys(t *testing.T) {
 	server := redistest.Start(t)
-	via := slow(t, server.Address)
+	via := redistest.Via(t, server.Address)
 	direct := open(t, redis.Options{Addresses: []string{server.Address}, Timeout: patient})
 	const sessions = 50
 	for i := range sessions {
@@ -218,7 +199,7 @@ func TestLateRepliesAreNobodys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := open(t, redis.Options{Addresses: []string{via.address}, Timeout: 20 * time.Millisecond})
+	s := open(t, redis.Options{Addresses: []string{via.Address}, Timeout: 20 * time.Millisecond})
 	var wg sync.WaitGroup
 	var right, late, wrong atomic.Int32
 	for w := range 8 {
@@ -226,9 +207,9 @@ func TestLateRepliesAreNobodys(t *testing.T) {
 			for i := range 250 {
 				id := fmt.Sprint((i*7 + w) % sessions)
 				if i%50 == 20 {
-					via.delay.Store(int64(60 * time.Millisecond))
+					via.Delay(60 * time.Millisecond)
 				} else if i%50 == 30 {
-					via.delay.Store(0)
+					via.Delay(0)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 				v, err := s.Load(ctx, conversation.Key{Owner: "o", ID: id}, 0)
@@ -249,51 +230,6 @@ func TestLateRepliesAreNobodys(t *testing.T) {
 	if wrong.Load() > 0 || right.Load() == 0 {
 		t.Errorf("%d of %d replies were another's", wrong.Load(), right.Load()+wrong.Load())
 	}
-}
-
-// A proxy passes on what Redis answers, later.
-type proxy struct {
-	address string
-	delay   atomic.Int64
-}
-
-func slow(t *testing.T, to string) *proxy {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{address: l.Addr().String()}
-	var wg sync.WaitGroup
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	wg.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer client.Close()
-				server, err := net.Dial("tcp", to)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				wg.Go(func() { io.Copy(server, client); server.Close() })
-				buf := make([]byte, 32<<10)
-				for {
-					n, err := server.Read(buf)
-					if err != nil {
-						return
-					}
-					time.Sleep(time.Duration(p.delay.Load()))
-					if _, err := client.Write(buf[:n]); err != nil {
-						return
-					}
-				}
-			})
-		}
-	})
-	return p
 }
 
 func TestImports(t *testing.T) {

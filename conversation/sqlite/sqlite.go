@@ -45,14 +45,14 @@ type Store struct {
 	read  *sql.DB
 	write *sql.DB // of one connection, which the writer alone uses
 
-	load, list     *sql.Stmt // of read
-	insert, update *sql.Stmt // of write
-	writes         chan *write
-	closing        chan struct{}
-	stopped        chan struct{} // closed when the writer has ended
-	closed         sync.Once
-	wg             sync.WaitGroup
-	count          atomic.Int64
+	load, list          *sql.Stmt // of read
+	insert, again, move *sql.Stmt // of write
+	writes              chan *write
+	closing             chan struct{}
+	stopped             chan struct{} // closed when the writer has ended
+	closed              sync.Once
+	wg                  sync.WaitGroup
+	count               atomic.Int64
 }
 
 var _ conversation.Store = (*Store)(nil)
@@ -73,8 +73,23 @@ var schemas = []string{`
 	);
 	CREATE UNIQUE INDEX sessions_key ON sessions (owner, id);
 	CREATE INDEX sessions_used ON sessions (owner, used);
-	CREATE INDEX sessions_expires ON sessions (expires);`,
+	CREATE INDEX sessions_expires ON sessions (expires);`, `
+	ALTER TABLE sessions ADD COLUMN slot INTEGER NOT NULL DEFAULT 0; -- of used, in tens of minutes since 1970
+	ALTER TABLE sessions ADD COLUMN due INTEGER NOT NULL DEFAULT 0; -- slot in which it has expired, from its beginning on
+	DROP INDEX sessions_used;
+	DROP INDEX sessions_expires;
+	UPDATE sessions SET slot = used / 600000, due = (expires + 599999) / 600000;
+	CREATE INDEX sessions_slot ON sessions (owner, slot);
+	CREATE INDEX sessions_due ON sessions (due);`,
 }
+
+// slotTime is the grain, in milliseconds, of the times that are looked for:
+// what is used again within it changes no index. What has expired stays in the
+// file for that long at the most, until it is swept.
+const slotTime = 600_000
+
+func slotOf(used int64) int64   { return used / slotTime }
+func dueOf(expires int64) int64 { return (expires + slotTime - 1) / slotTime }
 
 // Open opens a file, and makes it where there is none.
 func Open(path string, sync Sync) (_ *Store, err error) {
@@ -99,12 +114,16 @@ func Open(path string, sync Sync) (_ *Store, err error) {
 	if err := migrate(s.write); err != nil {
 		return nil, err
 	}
-	if s.insert, err = s.write.Prepare(`INSERT INTO sessions (owner, id, version, used, expires, data) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (owner, id) DO UPDATE SET version = excluded.version, used = excluded.used, expires = excluded.expires, data = excluded.data
+	if s.insert, err = s.write.Prepare(`INSERT INTO sessions (owner, id, version, used, expires, slot, due, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (owner, id) DO UPDATE SET version = excluded.version, used = excluded.used, expires = excluded.expires, slot = excluded.slot, due = excluded.due, data = excluded.data
 		WHERE expires <= excluded.used OR version = excluded.version`); err != nil {
 		return nil, err
 	}
-	if s.update, err = s.write.Prepare(`UPDATE sessions SET version = ?, used = ?, expires = ?, data = ? WHERE owner = ? AND id = ? AND version IN (?, ?)`); err != nil {
+	if s.again, err = s.write.Prepare(`UPDATE sessions SET version = ?, used = ?, expires = ?, data = ? WHERE owner = ? AND id = ? AND version IN (?, ?)
+		AND used BETWEEN ? AND ? AND expires BETWEEN ? AND ?`); err != nil {
+		return nil, err
+	}
+	if s.move, err = s.write.Prepare(`UPDATE sessions SET version = ?, used = ?, expires = ?, data = ?, slot = ?, due = ? WHERE owner = ? AND id = ? AND version IN (?, ?)`); err != nil {
 		return nil, err
 	}
 	if s.read, err = sql.Open("sqlite", address(path, "busy_timeout(5000)", "query_only(1)", "cache_size(-16384)")); err != nil {
@@ -116,7 +135,7 @@ func Open(path string, sync Sync) (_ *Store, err error) {
 		return nil, err
 	}
 	if s.list, err = s.read.Prepare(`SELECT id, used, expires, length(data) FROM sessions
-		WHERE owner = ? AND expires > ? AND (used, id) < (?, ?) ORDER BY used DESC, id DESC LIMIT ?`); err != nil {
+		WHERE owner = ? AND expires > ? AND (slot, used, id) < (?, ?, ?) ORDER BY slot DESC, used DESC, id DESC LIMIT ?`); err != nil {
 		return nil, err
 	}
 	if err := s.recount(context.Background()); err != nil {
@@ -212,8 +231,9 @@ func (s *Store) Load(ctx context.Context, key conversation.Key, ttl time.Duratio
 	}
 	v.Version = uint64(version)
 	if ttl > 0 && time.UnixMilli(expires).Sub(now) < ttl/2 {
-		err = s.do(ctx, func(tx *sql.Tx) error {
-			_, err := tx.Exec(`UPDATE sessions SET expires = max(expires, ?) WHERE owner = ? AND id = ?`, now.Add(ttl).UnixMilli(), string(key.Owner), key.ID)
+		to := now.Add(ttl).UnixMilli()
+		err = s.do(ctx, func(tx conn) error {
+			_, err := tx.Exec(`UPDATE sessions SET expires = max(expires, ?), due = max(due, ?) WHERE owner = ? AND id = ?`, to, dueOf(to), string(key.Owner), key.ID)
 			return err
 		})
 	}
@@ -223,16 +243,19 @@ func (s *Store) Load(ctx context.Context, key conversation.Key, ttl time.Duratio
 // Save stores a session.
 func (s *Store) Save(ctx context.Context, key conversation.Key, was uint64, v conversation.Value, ttl time.Duration) error {
 	now := time.Now()
-	return s.do(ctx, func(tx *sql.Tx) error {
-		used, expires := now.UnixMilli(), now.Add(ttl).UnixMilli()
-		if was != 0 {
-			r, err := tx.Stmt(s.update).Exec(
-				int64(v.Version), used, expires, v.Data, string(key.Owner), key.ID, int64(was), int64(v.Version))
-			return changed(r, err)
+	used, expires := now.UnixMilli(), now.Add(ttl).UnixMilli()
+	owner, id, version := string(key.Owner), key.ID, int64(v.Version)
+	return s.do(ctx, func(tx conn) error {
+		if was == 0 {
+			return changed(tx.Stmt(s.insert).Exec(owner, id, version, used, expires, slotOf(used), dueOf(expires), v.Data))
 		}
-		r, err := tx.Stmt(s.insert).Exec(
-			string(key.Owner), key.ID, int64(v.Version), used, expires, v.Data)
-		return changed(r, err)
+		slot, due := slotOf(used), dueOf(expires)
+		err := changed(tx.Stmt(s.again).Exec(version, used, expires, v.Data, owner, id, int64(was), version,
+			slot*slotTime, (slot+1)*slotTime-1, (due-1)*slotTime+1, due*slotTime))
+		if err != conversation.ErrConflict {
+			return err
+		}
+		return changed(tx.Stmt(s.move).Exec(version, used, expires, v.Data, slot, due, owner, id, int64(was), version))
 	})
 }
 
@@ -274,7 +297,7 @@ func (s *Store) DeleteAll(ctx context.Context, owner conversation.Owner) (int, e
 // remove deletes rows, and returns how many of them had not expired.
 func (s *Store) remove(ctx context.Context, query string, args ...any) (n int, err error) {
 	now := time.Now().UnixMilli()
-	err = s.do(ctx, func(tx *sql.Tx) error {
+	err = s.do(ctx, func(tx conn) error {
 		n = 0
 		rows, err := tx.Query(query, args...)
 		if err != nil {
@@ -306,7 +329,7 @@ func (s *Store) List(ctx context.Context, owner conversation.Owner, after string
 		}
 		used, id = n, rest
 	}
-	rows, err := s.list.QueryContext(ctx, string(owner), time.Now().UnixMilli(), used, id, limit+1)
+	rows, err := s.list.QueryContext(ctx, string(owner), time.Now().UnixMilli(), slotOf(used), used, id, limit+1)
 	if err != nil {
 		return nil, "", s.fault(err)
 	}

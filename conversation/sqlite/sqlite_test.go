@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,6 +60,57 @@ func TestReopen(t *testing.T) {
 		if err := s.Verify(t.Context()); err != nil || s.Count() != 1 {
 			t.Errorf("%d sessions, %v", s.Count(), err)
 		}
+	}
+}
+
+// A file of the first schema is brought up to date, and one of a later schema is
+// left alone.
+func TestOtherSchemas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	exec := func(query string, args ...any) {
+		t.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec(query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE TABLE sessions (owner TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, used INTEGER NOT NULL, expires INTEGER NOT NULL, data BLOB NOT NULL);
+		CREATE UNIQUE INDEX sessions_key ON sessions (owner, id);
+		CREATE INDEX sessions_used ON sessions (owner, used);
+		CREATE INDEX sessions_expires ON sessions (expires);
+		PRAGMA application_id = 1113943652; PRAGMA user_version = 1`)
+	now := time.Now().UnixMilli()
+	for i, minutes := range []int64{-30, 5, 50} {
+		exec(`INSERT INTO sessions VALUES ('o', ?, 7, ?, ?, 'words')`, fmt.Sprint("s", i), now-minutes, now+minutes*60_000)
+	}
+	s := open(t, path, sqlite.Normal)
+	heads, _, err := s.List(t.Context(), "o", "", 10)
+	if err != nil || len(heads) != 2 || heads[0].ID != "s1" || heads[1].ID != "s2" {
+		t.Errorf("listed %v, %v", heads, err)
+	}
+	key := conversation.Key{Owner: "o", ID: "s2"}
+	if err := s.Save(t.Context(), key, 7, conversation.Value{Version: 8, Data: []byte("more")}, time.Hour); err != nil {
+		t.Error(err)
+	}
+	if v, err := s.Load(t.Context(), key, time.Hour); err != nil || v.Version != 8 || string(v.Data) != "more" {
+		t.Errorf("loaded %v, %v", v, err)
+	}
+	if heads, _, err = s.List(t.Context(), "o", "", 1); err != nil || len(heads) != 1 || heads[0].ID != "s2" {
+		t.Errorf("after a turn the last used are %v, %v", heads, err)
+	}
+	if err := s.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	exec("PRAGMA user_version = 99")
+	if _, err := sqlite.Open(path, sqlite.Normal); err == nil || !strings.Contains(err.Error(), "its schema is 99") {
+		t.Errorf("a later schema: %v", err)
 	}
 }
 
@@ -178,4 +230,8 @@ func TestImports(t *testing.T) {
 
 func TestTenantsNeverMeet(t *testing.T) {
 	storetest.TenantsNeverMeet(t, open(t, filepath.Join(t.TempDir(), "s.db"), sqlite.Normal), time.Second)
+}
+
+func TestDeletedStaysDeleted(t *testing.T) {
+	storetest.DeletedStaysDeleted(t, open(t, filepath.Join(t.TempDir(), "s.db"), sqlite.Normal))
 }

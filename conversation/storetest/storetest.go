@@ -248,7 +248,7 @@ func Run(t *testing.T, open func(t *testing.T) conversation.Store) {
 		key := conversation.Key{Owner: "l", ID: "turn"}
 		begin := func(token string, ours bool, version uint64) {
 			t.Helper()
-			v, got, err := s.Begin(t.Context(), key, conversation.Lease{Token: token, Time: time.Minute}, time.Minute)
+			v, got, err := s.Begin(t.Context(), key, conversation.Lease{Gateway: token, Token: token, Time: time.Minute}, time.Minute)
 			if ours && version == 0 && errors.Is(err, conversation.ErrNotFound) {
 				err = nil
 			}
@@ -269,7 +269,7 @@ func Run(t *testing.T, open func(t *testing.T) conversation.Store) {
 		begin("b", true, 1)
 		finish("b", 7, 2, conversation.ErrConflict) // and the lease is kept
 		begin("c", false, 0)
-		finish("a", 1, 3, nil) // which ends no lease of another's
+		finish("a", 1, 3, nil) // the version is right; which ends no lease of another's
 		begin("c", false, 0)
 		finish("b", 3, 4, nil)
 		begin("c", true, 4)
@@ -281,22 +281,55 @@ func Run(t *testing.T, open func(t *testing.T) conversation.Store) {
 			t.Skip("this store has no leases: one program alone uses it")
 		}
 		key := conversation.Key{Owner: "l", ID: "lease"}
-		for _, step := range []struct {
-			token string
-			wait  time.Duration
-			want  bool
-		}{{"a", 0, true}, {"b", 0, false}, {"a", 0, true}, {"b", 500 * time.Millisecond, true}, {"a", 0, false}} {
-			time.Sleep(step.wait)
-			if got, err := s.Renew(t.Context(), key, conversation.Lease{Token: step.token, Time: 300 * time.Millisecond}); got != step.want || err != nil {
-				t.Errorf("Renew(%s) = %v, %v, want %v", step.token, got, err, step.want)
+		const long, short = time.Minute, 300 * time.Millisecond
+		for i, step := range []struct {
+			act, token string
+			time       time.Duration
+			want       bool
+		}{
+			{"renew", "a", long, false}, // it has to be taken first
+			{"begin", "a", long, true},
+			{"begin", "b", long, false},
+			{"renew", "b", long, false},
+			{"renew", "a", long, true},
+			{"release", "b", 0, true}, // of what is not its own: nothing
+			{"begin", "b", long, false},
+			{"release", "a", 0, true},
+			{"renew", "a", long, false}, // it is gone
+			{"begin", "b", short, true},
+			{"sleep", "", 2 * short, true},
+			{"renew", "b", long, false},
+			{"begin", "c", long, true},
+			{"delete", "", 0, true},
+			{"renew", "c", long, false},
+			{"begin", "d", long, true},
+			{"delete all", "", 0, true},
+			{"renew", "d", long, false},
+			{"begin", "e", long, true},
+			{"begin", "e2", long, true}, // of the same gateway
+			{"renew", "e", long, false},
+			{"renew", "e2", long, true},
+			{"begin", "f", long, false},
+		} {
+			got, err := true, error(nil)
+			switch l := (conversation.Lease{Gateway: step.token[:min(1, len(step.token))], Token: step.token, Time: step.time}); step.act {
+			case "begin":
+				if _, got, err = s.Begin(t.Context(), key, l, time.Minute); errors.Is(err, conversation.ErrNotFound) {
+					err = nil
+				}
+			case "renew":
+				got, err = s.Renew(t.Context(), key, l)
+			case "release":
+				err = s.Release(t.Context(), key, step.token)
+			case "sleep":
+				time.Sleep(step.time)
+			case "delete":
+				_, err = s.(conversation.Store).Delete(t.Context(), key)
+			case "delete all":
+				_, err = s.(conversation.Store).DeleteAll(t.Context(), key.Owner)
 			}
-		}
-		for _, token := range []string{"a", "b"} {
-			if err := s.Release(t.Context(), key, token); err != nil {
-				t.Error(err)
-			}
-			if got, err := s.Renew(t.Context(), key, conversation.Lease{Token: "c", Time: 200 * time.Millisecond}); got != (token == "b") || err != nil {
-				t.Errorf("after %s let go: Renew = %v, %v", token, got, err)
+			if got != step.want || err != nil {
+				t.Errorf("step %d: %s(%s) = %v, %v, want %v", i, step.act, step.token, got, err, step.want)
 			}
 		}
 	})

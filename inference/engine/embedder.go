@@ -66,6 +66,7 @@ type embedder struct {
 	quit    chan struct{}
 	done    chan struct{} // closed when the goroutine has ended
 	pending atomic.Int64
+	began   moment     // of the present batch
 	life    sync.Mutex // guards what follows
 	started bool
 	closed  bool
@@ -251,9 +252,11 @@ func (m *embedder) serve() {
 		close(m.done)
 	}()
 	for m.receive() {
+		m.began.set(time.Now())
 		if places := m.pack(); len(places) > 0 {
 			m.deliver(places, m.compute(places))
 		}
+		m.began.clear()
 	}
 }
 

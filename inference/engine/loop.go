@@ -98,6 +98,7 @@ type stats struct {
 	generated atomic.Int64 // tokens drawn
 	preempted atomic.Int64 // sequences that had to give way
 	turn      atomic.Int64 // nanoseconds that a sequence has a slot, lately
+	began     moment       // of the present step
 }
 
 type loopConfig struct {
@@ -244,6 +245,7 @@ func (l *loop) run() {
 	defer l.free()
 	for l.err == nil && l.receive() {
 		begin := time.Now()
+		l.stats.began.set(begin)
 		l.release()
 		l.admit()
 		l.look(begin)
@@ -252,6 +254,7 @@ func (l *loop) run() {
 			l.observers[l.active].Step(l.step)
 		}
 		l.stats.cells.Store(int64(l.tree.cells))
+		l.stats.began.clear()
 	}
 }
 

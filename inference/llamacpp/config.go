@@ -34,6 +34,7 @@ type Config struct {
 
 	SocketDir    string        // a private folder for the socket is made in it; "": XDG_RUNTIME_DIR, else the temporary folder
 	StartTimeout time.Duration // a worker not ready by then is killed; 0: 10 minutes
+	HangTimeout  time.Duration // a worker whose step takes longer is killed, as is one that is silent for a tenth of it; 0: 5 minutes; below 0: none is
 	ReadyWait    time.Duration // a request waits this long for a worker that is not ready; 0: 30 seconds
 
 	Demand      bool          // nothing is loaded before somebody asks
@@ -53,7 +54,7 @@ type Config struct {
 type times struct {
 	grace time.Duration // from SIGTERM to SIGKILL
 	rest  time.Duration // of a failed worker until it is tried again
-	watch time.Duration // between two looks at the socket
+	watch time.Duration // between two looks at the worker
 }
 
 // complete returns c with its defaults, or what is wrong with it.
@@ -71,6 +72,7 @@ func (c Config) complete() (Config, error) {
 	c.Worker = path
 	c.SocketDir = cmp.Or(c.SocketDir, os.Getenv("XDG_RUNTIME_DIR"), os.TempDir())
 	c.StartTimeout = cmp.Or(c.StartTimeout, 10*time.Minute)
+	c.HangTimeout = cmp.Or(c.HangTimeout, 5*time.Minute)
 	c.ReadyWait = cmp.Or(c.ReadyWait, 30*time.Second)
 	c.testOnlyTimes.grace = cmp.Or(c.testOnlyTimes.grace, 2*time.Second)
 	c.testOnlyTimes.rest = cmp.Or(c.testOnlyTimes.rest, time.Minute)

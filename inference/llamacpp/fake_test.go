@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 //	failed       says why it cannot get ready
 //	hang         never gets ready
 //	stubborn     as ready, but SIGTERM does not end it
+//	stuck        as ready, and says that its step has taken an hour
 //	parent       as ready, with a child of its own that holds its log open
 //
 // The library is a folder it may write to. It dies of a request that says
@@ -118,6 +119,15 @@ func fakeWorker() {
 	if err := TellReady(os.Stdout, info); err != nil {
 		panic(err)
 	}
+	go func() {
+		for range time.Tick(AliveEvery / 10) {
+			step := time.Duration(0)
+			if word == "stuck" {
+				step = time.Hour
+			}
+			TellAlive(os.Stdout, step)
+		}
+	}()
 	if word == "blink" {
 		os.Exit(4)
 	}

@@ -46,17 +46,19 @@ func (i *Info) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A notice is a line on a worker's standard output: the one thing it ever
-// tells its supervisor there.
+// A notice is a line on a worker's standard output, where it tells nothing but
+// these to its supervisor.
 type notice struct {
-	Event string `json:"event"`           // "ready" or "failed"
-	Info  *Info  `json:"info,omitempty"`  // when ready
-	Error string `json:"error,omitempty"` // when failed: what happened and what to do
+	Event string `json:"event"`             // "ready", "failed" or "alive"
+	Info  *Info  `json:"info,omitempty"`    // when ready
+	Error string `json:"error,omitempty"`   // when failed: what happened and what to do
+	Step  int64  `json:"step_ms,omitempty"` // when alive: how long its present step has taken, in milliseconds
 }
 
 const (
 	eventReady  = "ready"
 	eventFailed = "failed"
+	eventAlive  = "alive"
 )
 
 // parseNotice returns the notice that a line holds, if it is one.
@@ -64,7 +66,7 @@ func parseNotice(line string) (n notice, ok bool) {
 	if err := json.Unmarshal([]byte(line), &n); err != nil {
 		return notice{}, false
 	}
-	return n, n.Event == eventReady && n.Info != nil || n.Event == eventFailed
+	return n, n.Event == eventReady && n.Info != nil || n.Event == eventFailed || n.Event == eventAlive
 }
 
 // TellReady is for the worker: it writes the line that says its socket
@@ -77,6 +79,15 @@ func TellReady(stdout io.Writer, info Info) error {
 // get ready, in words for the operator. The worker exits after it.
 func TellFailed(stdout io.Writer, reason error) error {
 	return tell(stdout, notice{Event: eventFailed, Error: reason.Error()})
+}
+
+// AliveEvery is how often a worker that is ready says that it lives.
+const AliveEvery = time.Second
+
+// TellAlive is for the worker: it writes the line that says that it lives, and
+// how long the step has taken so far that it is at.
+func TellAlive(stdout io.Writer, step time.Duration) error {
+	return tell(stdout, notice{Event: eventAlive, Step: step.Milliseconds()})
 }
 
 func tell(stdout io.Writer, n notice) error {

@@ -67,6 +67,7 @@ func (w *Worker) live(loaded func()) *death {
 	defer model.Close()
 
 	said := make(chan Info, 1) // the ready line
+	var alive pulse
 	stdout := &output.Lines{Max: 64 << 10, Each: func(line string) {
 		n, ok := parseNotice(line)
 		switch {
@@ -74,6 +75,8 @@ func (w *Worker) live(loaded func()) *death {
 			w.cfg.Log.Debug("engine output", slog.String("line", line))
 		case n.Event == eventFailed:
 			d.reason = n.Error
+		case n.Event == eventAlive:
+			alive.beat(time.Duration(n.Step) * time.Millisecond)
 		default:
 			select {
 			case said <- *n.Info:
@@ -126,6 +129,11 @@ func (w *Worker) live(loaded func()) *death {
 			idle = w.unloadTimer(w.tire())
 		case <-look:
 			look = time.After(w.cfg.testOnlyTimes.watch)
+			if how := alive.look(w.cfg.testOnlyTimes.watch, w.cfg.HangTimeout); how != "" {
+				d.how, look = how, nil
+				signal(syscall.SIGKILL)
+				continue
+			}
 			if _, err := os.Lstat(w.socket); errors.Is(err, fs.ErrNotExist) && w.ctx.Err() == nil && leave != nil {
 				// Nobody can reach it any more, whoever has done that.
 				d.how, look = "its socket was removed, ended", nil

@@ -41,6 +41,10 @@ type Config struct {
 	MaxIdle        int           // of them kept open; 0: 20, below 0: none
 	ConnectTimeout time.Duration // 0: 10 seconds
 
+	// Stale is told when the server's name cannot be looked up, and it is asked
+	// where it was before; nil: nobody is. See [upstream.Dialer].
+	Stale func(age time.Duration, err error)
+
 	// IdleTimeout is how long the server may be silent in the midst of an
 	// answer; 0: 300 seconds. How long it takes to begin one is not bounded,
 	// since it may have to load the model: ctx does that.

@@ -15,6 +15,7 @@ import (
 	ollamamodel "github.com/ollama/ollama/types/model"
 
 	"bendi/chat"
+	"bendi/internal/upstream"
 )
 
 // A Model is the models of an Ollama server: which one answers is up to the
@@ -35,7 +36,7 @@ func New(cfg Config) (*Model, error) {
 		return nil, fmt.Errorf("backend %s: %w", cfg.Name, err)
 	}
 	connect := cmp.Or(cfg.ConnectTimeout, defaultConnect)
-	dialer := &net.Dialer{Timeout: connect}
+	dialer := &upstream.Dialer{Timeout: connect, Stale: cfg.Stale}
 	dial := dialer.DialContext
 	if cfg.Socket != "" {
 		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -54,6 +54,10 @@ type Options struct {
 	MaxIdle        int           // of them kept open; 0: 20, below 0: none
 	ConnectTimeout time.Duration // for the connection, and again for TLS; 0: 10 seconds
 
+	// Stale is told when the server's name cannot be looked up, and it is asked
+	// where it was before; nil: nobody is. See [upstream.Dialer].
+	Stale func(age time.Duration, err error)
+
 	// IdleTimeout is how long the server may be silent in the midst of an
 	// answer; 0: 300 seconds. How long it takes to begin one is not bounded,
 	// since a long prompt takes its time: ctx does that.
@@ -91,7 +95,7 @@ type Model struct {
 // New returns a Model with connections of its own. It does not connect yet.
 func New(o Options) (*Model, error) {
 	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, connectTimeout)
-	dialer := &net.Dialer{Timeout: o.ConnectTimeout}
+	dialer := &upstream.Dialer{Timeout: o.ConnectTimeout, Stale: o.Stale}
 	dial := dialer.DialContext
 	if o.Socket != "" {
 		o.BaseURL = cmp.Or(o.BaseURL, "http://localhost/v1")

@@ -36,6 +36,15 @@ func (f Figure) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%.5g", float64(f)), nil
 }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (f *Figure) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*f = Figure(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(text, (*float64)(f))
+}
+
 func (f Figure) String() string {
 	x := math.Abs(float64(f))
 	switch {

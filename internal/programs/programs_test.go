@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -76,6 +77,14 @@ func TestLaunch(t *testing.T) {
 	if p.Stop(); time.Since(begin) > 5*time.Second {
 		t.Errorf("it ended after %v", time.Since(begin))
 	}
+	p = launch("sleep 600 & echo begun; wait")
+	p.Stdout.ReadString('\n')
+	if family := Family(p.Cmd.Process.Pid); runtime.GOOS == "linux" && (len(family) != 2 || family[0] != p.Cmd.Process.Pid) {
+		t.Errorf("%d has the family %v", p.Cmd.Process.Pid, family)
+	} else if len(family) == 2 {
+		syscall.Kill(family[1], syscall.SIGKILL)
+	}
+	p.Stop()
 	p = launch("yes no | head -c 100000 >&2; echo why >&2")
 	p.Stdout.ReadString('\n')
 	if err := p.Failed(errors.New("broken")); !strings.Contains(err.Error(), "sh: broken") || !strings.HasSuffix(err.Error(), "why\n") || len(err.Error()) > 5000 {

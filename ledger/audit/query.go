@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -14,7 +15,9 @@ import (
 
 // A Query says which records are wanted. Empty fields want any.
 type Query struct {
-	Key, Route, Model, Backend, Operation, Outcome, Code, Zone string
+	Key string // who asked, or whose session an operator dealt with
+
+	Route, Model, Backend, Operation, Object, Outcome, Code, Zone string
 
 	Session string // its hash
 	ID      string // of the request or of the answer
@@ -25,7 +28,7 @@ type Query struct {
 
 func (q *Query) wants(r *Record) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
-	return is(q.Key, r.Key) && is(q.Route, r.Route) && is(q.Model, r.Model) && is(q.Backend, r.Backend) && is(q.Operation, r.Operation) &&
+	return (is(q.Key, r.Key) || q.Key == r.Of) && is(q.Object, r.Object) && is(q.Route, r.Route) && is(q.Model, r.Model) && is(q.Backend, r.Backend) && is(q.Operation, r.Operation) &&
 		is(q.Outcome, r.Outcome) && is(q.Code, r.Code) && is(q.Zone, r.Zone) && is(q.Session, r.Session) &&
 		(q.ID == "" || q.ID == r.ID || q.ID == r.Answer) && (q.Status == 0 || q.Status == r.Status) &&
 		!r.Start.Before(q.From) && (q.To.IsZero() || r.Start.Before(q.To))
@@ -80,7 +83,7 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 }
 
 var columns = []string{
-	"seq", "start", "id", "answer", "key", "session", "operation", "route", "model", "backend", "zone", "arm", "status", "outcome", "code", "stream", "finish",
+	"seq", "start", "id", "answer", "key", "session", "of", "object", "method", "operation", "route", "model", "backend", "zone", "arm", "status", "outcome", "code", "stream", "finish",
 	"classes", "filter_request", "filter_answer", "lexicons", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "first_ms", "total_ms",
 	"sent", "hash",
 }
@@ -114,7 +117,7 @@ func (m Match) row() []string {
 	}
 	decimal := func(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 	row := []string{
-		fmt.Sprint(m.Line.Seq), m.Start.Format(time.RFC3339Nano), m.ID, m.Answer, m.Key, m.Session, m.Operation, m.Route, m.Model, m.Backend, m.Zone, m.Arm,
+		fmt.Sprint(m.Line.Seq), m.Start.Format(time.RFC3339Nano), m.ID, m.Answer, m.Key, m.Session, m.Of, m.Object, cmp.Or(m.Method, "POST"), m.Operation, m.Route, m.Model, m.Backend, m.Zone, m.Arm,
 		strconv.Itoa(m.Status), m.Outcome, m.Code, strconv.FormatBool(m.Stream), m.Finish,
 		strings.Join(m.Classes, " "), action(m.Request), action(m.Reply), m.Lexicons,
 		strconv.Itoa(m.Prompt), strconv.Itoa(m.Cached), strconv.Itoa(m.Completion), strconv.Itoa(m.Reasoning), decimal(m.First), decimal(m.Total),

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,6 +22,9 @@ type Record struct {
 	Start     time.Time `json:"start"`
 	Key       string    `json:"key,omitempty"`       // who asked, by the name of the key
 	Session   string    `json:"session,omitempty"`   // see SessionHash
+	Of        string    `json:"of,omitempty"`        // whose session that is, by the name of the key; empty: of Key
+	Object    string    `json:"object,omitempty"`    // what an operator's action was about, by its name
+	Method    string    `json:"method,omitempty"`    // of HTTP; empty: POST
 	Operation string    `json:"operation,omitempty"` // empty: there is no such path
 	Route     string    `json:"route,omitempty"`
 	Model     string    `json:"model,omitempty"`
@@ -77,12 +81,15 @@ type Facts struct {
 // RecordOf makes the record of an entry.
 func RecordOf(e *ledger.Entry, f Facts) *Record {
 	r := &Record{
-		ID: e.ID, Answer: e.AnswerID, Start: e.Start.UTC(), Key: e.Principal, Session: SessionHash(e.Principal, e.Session),
+		ID: e.ID, Answer: e.AnswerID, Start: e.Start.UTC(), Key: e.Principal, Session: SessionHash(cmp.Or(e.Of, e.Principal), e.Session), Of: e.Of, Object: e.Object,
 		Operation: e.Operation, Route: e.Route, Model: e.Model, Backend: e.Backend, Arm: e.Arm,
 		Status: e.Status, Outcome: string(e.Outcome), Code: e.Code(), Stream: e.Stream, Finish: string(e.Finish),
 		Classes: e.Classes, Request: found(e.Request), Reply: found(e.Answer), Lexicons: f.Lexicons,
 		Prompt: e.Usage.PromptTokens, Cached: e.Usage.CachedTokens, Completion: e.Usage.CompletionTokens, Reasoning: e.Usage.ReasoningTokens,
 		Partial: e.Usage.Partial, First: ms(e.First), Total: ms(e.Total),
+	}
+	if e.Method != "POST" {
+		r.Method = e.Method
 	}
 	if e.Backend != "" {
 		r.Zone = f.Zone

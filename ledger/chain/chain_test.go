@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -294,6 +295,60 @@ func TestRetain(t *testing.T) {
 	if r := verified(t, dir, VerifyOptions{}); len(r.Problems) == 0 {
 		t.Error("the removal of the first file is not found")
 	}
+}
+
+// A clock that is a year ahead has no file removed that the records tell is young;
+// one that is right in the end does not have them kept for ever, and a program that
+// runs knows how much time has passed.
+func TestRetainByWrongClock(t *testing.T) {
+	const day = 24 * time.Hour
+	dir := t.TempDir()
+	o := Options{Dir: dir, Retain: 30 * day}
+	var log bytes.Buffer
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	files := func() int {
+		names, err := Files(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	// at has the program run at a day, whatever was before: each day in a world of
+	// its own begins at the same time.
+	at := func(days int, run func(l *Log)) {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Duration(days) * day)
+			l := open(t, o)
+			run(l)
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	add := func(l *Log) { l.Add("request", []byte("{}")); synctest.Wait() }
+	for d := range 20 {
+		at(d, add)
+	}
+	if n := files(); n != 20 {
+		t.Fatalf("%d files, want one for each of 20 days", n)
+	}
+	at(400, add) // the clock jumps
+	if n := files(); n != 21 || strings.Count(log.String(), "too old by the clock") != 1 {
+		t.Errorf("%d files are left when the clock is a year ahead, want 21; the log has %s", n, &log)
+	}
+	at(20, add) // and is right again
+	for d := 21; d < 45; d++ {
+		at(d, add)
+	}
+	whole(t, dir, VerifyOptions{})
+	if n := files(); n < 30 || n > 40 {
+		t.Errorf("%d files, want those of 30 days, and a week more or less for the jump", n)
+	}
+	at(45, func(l *Log) { time.Sleep(40 * day); add(l) })
+	if n := files(); n > 3 {
+		t.Errorf("%d files, though the program has run for 40 days since", n)
+	}
+	whole(t, dir, VerifyOptions{})
 }
 
 func TestOneWriter(t *testing.T) {

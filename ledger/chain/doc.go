@@ -17,5 +17,6 @@
 // there whole or not at all: what a killed program or a full disk has left of
 // one is taken away again, kept aside, and a line of its own says so. Files
 // older than they are to be kept are removed, which a line says too; it is what
-// the rest of the chain is proven from.
+// the rest of the chain is proven from. How old they are the times of the lines
+// tell, of which the clock alone is not believed.
 package chain

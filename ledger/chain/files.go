@@ -43,6 +43,8 @@ func Files(dir string) ([]string, error) {
 
 const longestLine = 64 << 20
 
+var errEmpty = errors.New("is empty")
+
 var errLong = fmt.Errorf("has more than %d bytes", longestLine)
 
 // readLines gives each whole line of r to take, without its end, until that

@@ -76,7 +76,10 @@ type Log struct {
 	since   time.Time // there is something that is not on the disk
 	last    Head      // of buf
 	durable Head
-	swept   time.Time // old files were looked for
+	started time.Time
+	ours    map[string]time.Time // when the files were begun that this program has begun
+	swept   time.Time            // old files were looked for
+	spares  bool                 // it was said that some are kept which the clock says are too old
 }
 
 type entry struct {
@@ -112,7 +115,7 @@ func Open(o Options) (*Log, error) {
 	if o.testOnlyDisk == nil {
 		o.testOnlyDisk = func(f *os.File) disk { return f }
 	}
-	l := &Log{Options: o, sealer: newSealer(o.Key), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+	l := &Log{Options: o, started: time.Now(), ours: make(map[string]time.Time), sealer: newSealer(o.Key), wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	if err := l.step(false); err != nil {
 		if o.Block {
 			l.release()
@@ -125,7 +128,7 @@ func Open(o Options) (*Log, error) {
 }
 
 // Reserve returns why a line to come could not be kept. Where it does not, one
-// is to be given to Keep.
+// is to be given to Keep, or the place to Return.
 func (l *Log) Reserve() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,6 +142,15 @@ func (l *Log) Reserve() error {
 	}
 	l.reserved++
 	return nil
+}
+
+// Return gives back a place that Reserve has made.
+func (l *Log) Return() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.Block {
+		l.reserved--
+	}
 }
 
 // Keep writes a line that a place was reserved for. The data are JSON without

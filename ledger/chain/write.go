@@ -151,6 +151,7 @@ func (l *Log) newFile(now time.Time) error {
 		l.file.Close() // all of it is on the disk
 	}
 	l.file, l.name, l.begun, l.base = l.testOnlyDisk(f), name, now, 0
+	l.ours[name] = now
 	l.tell(kindOpen, opening{version, l.id})
 	if err := syncDir(l.Dir); err != nil {
 		l.Log.Error("ledger: a new file may not outlive a loss of power", "file", name, "err", err)
@@ -173,37 +174,39 @@ func (l *Log) sweep(now time.Time) error {
 			return err
 		}
 	}
-	names, err := Files(l.Dir)
+	files, err := l.closedFiles(now)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		path := filepath.Join(l.Dir, name)
-		if name == l.name {
+	for _, f := range files {
+		if f.err != nil {
+			l.Log.Error("ledger: a file whose age is not known is kept", "file", f.name, "err", f.err)
 			break
 		}
-		last, err := lastOf(path)
-		if err != nil {
-			l.Log.Error("ledger: a file whose age is not known is kept", "file", name, "err", err)
-			break
+		spared := !f.tooOld(l.Retain) && f.byClock > l.Retain
+		if spared && !l.spares {
+			l.Log.Warn("ledger: files are kept that are too old by the clock: it has passed over a time without any record, which counts for a week at most; look whether it is right",
+				"file", f.name, "by_clock", f.byClock.Round(time.Hour), "by_records", f.age.Round(time.Hour))
 		}
-		if now.Sub(last.Time) <= l.Retain {
+		if l.spares = spared; !f.tooOld(l.Retain) {
 			break
 		}
 		var first uint64
-		fmt.Sscanf(name, fileHead+"%d", &first)
-		l.tell(kindRetired, retired{name, first, last.Seq, last.Hash})
+		fmt.Sscanf(f.name, fileHead+"%d", &first)
+		l.tell(kindRetired, retired{f.name, first, f.last.Seq, f.last.Hash})
 		if err := l.flush(true); err != nil {
 			return err
 		}
+		path := filepath.Join(l.Dir, f.name)
 		if err := os.Remove(path); err != nil {
 			return err
 		}
+		delete(l.ours, f.name)
 		beside, _ := filepath.Glob(path + ".*")
 		for _, path := range beside {
 			os.Remove(path) // it can be made again of what is there
 		}
-		l.Log.Info("ledger: a file was removed because of its age", "file", name, "last", last.Time)
+		l.Log.Info("ledger: a file was removed because of its age", "file", f.name, "last", f.last.Time)
 	}
 	return nil
 }

@@ -46,7 +46,6 @@ type reasoningBody struct {
 	Status  string `json:"status"`
 	Summary []any  `json:"summary"`
 	Content []any  `json:"content,omitempty"`
-	Sealed  any    `json:"encrypted_content"`
 }
 
 type callBody struct {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,13 +29,9 @@ func (c contestant) processor() float64 {
 	if c.Process == nil {
 		return 0
 	}
-	pid := c.Cmd.Process.Pid
-	sum := programs.Processor(pid)
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
-	for child := range strings.FieldsSeq(string(children)) {
-		if pid, err := strconv.Atoi(child); err == nil {
-			sum += programs.Processor(pid)
-		}
+	var sum time.Duration
+	for _, pid := range programs.Family(c.Cmd.Process.Pid) {
+		sum += programs.Processor(pid)
 	}
 	return float64(sum.Microseconds())
 }

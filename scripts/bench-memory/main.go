@@ -61,6 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&b.bendi, "bendi", "bin/bendi", "the gateway")
 	f.IntVar(&b.requests, "requests", 3000, "requests on each route")
 	sessions := f.Int("sessions", 1_000_000, "sessions in the file of SQLite")
+	file := f.String("file", "", "the file of SQLite, which is filled where it is not there, and kept (default: one that is not kept)")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -80,13 +81,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	b.upstream = upstream.URL
 
 	fmt.Fprintln(stdout, table.Look())
-	fmt.Fprintf(stderr, "filling the file with %d sessions\n", *sessions)
-	if err := fill(ctx, filepath.Join(b.dir, "sessions.db"), *sessions); err != nil {
-		return err
+	if *file == "" {
+		*file = filepath.Join(b.dir, "sessions.db")
+	}
+	if _, err := os.Stat(*file); err != nil {
+		fmt.Fprintf(stderr, "filling the file with %d sessions\n", *sessions)
+		if err := fill(ctx, *file, *sessions); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(stdout, "%-28s %9s %9s %9s %9s %9s %9s\n", "ms", "without", "P99", "with", "P99", "added", "bar")
 	name := fmt.Sprintf("SQLite, %d sessions", *sessions)
-	if err := b.measure(ctx, stdout, name, "sessions: {store: sqlite}", sqliteBar); err != nil {
+	if err := b.measure(ctx, stdout, name, fmt.Sprintf("sessions: {store: sqlite}\nstores: {sqlite: {file: %q}}", *file), sqliteBar); err != nil {
 		return err
 	}
 	redis, stop, err := b.redis(ctx)
@@ -198,6 +204,7 @@ routes:
 		return p.Failed(fmt.Errorf("the gateway does not answer: %w", err))
 	}
 	took := map[string][]time.Duration{}
+	run := time.Now().UnixMilli()        // sessions of an earlier run may be in the file
 	for i := -100; i < b.requests; i++ { // the first warm it up
 		for _, path := range []string{"/v1/chat", "/v1/memory"} {
 			turns := (i + 100) % 10
@@ -205,7 +212,7 @@ routes:
 				turns = 0 // the gateway has them
 			}
 			begin := time.Now()
-			told, err := ask(ctx, url+path, fmt.Sprint("s", (i+100)/10), turns)
+			told, err := ask(ctx, url+path, fmt.Sprint("s", run, "-", (i+100)/10), turns)
 			if err != nil {
 				return err
 			}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +23,9 @@ type plan struct {
 	Rate    float64       `json:"rate"` // requests per second
 	Body    int           `json:"body"` // bytes of a prompt
 	Seed    uint64        `json:"seed"`
-	Min     int           `json:"min"` // links
+	Clients int           `json:"clients"` // of a soak
+	Min     int           `json:"min"`     // links
+	Max     int           `json:"max"`
 	Control string        `json:"control"`
 	Link    string        `json:"link"` // what the link says of itself, when it has ended
 }
@@ -42,6 +46,8 @@ func bench(args []string) error {
 	least := f.Int("min-links", 8, "as min_links of the configuration")
 	dark := f.Duration("dark", 0, "for so long everything is lost, three seconds after the warm-up of each turn")
 	control := f.String("congestion", "cubic", "control of TCP at both sites")
+	ways := f.String("ways", "proxy,link", "that are measured; proxy is nginx")
+	keep := f.String("pool", "", "file of figures: those of earlier runs in it count with those of this one, which are added")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -49,25 +55,16 @@ func bench(args []string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "line")
+	pooled, err := readPool(*keep)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	s, err := newSites(l, *control)
+	w, err := newWorld(l, *control)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if err := prepare(dir); err != nil {
-		return err
-	}
-	stopB, err := begin(1, plan{Dir: dir, Control: *control})
-	if err != nil {
-		return err
-	}
-	defer stopB()
-	nginx := exec.Command("ip", "netns", "exec", siteNames[0], "nginx", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
+	defer w.end()
+	nginx := exec.Command("ip", "netns", "exec", l.site(0), "nginx", "-p", w.dir, "-c", filepath.Join(w.dir, "nginx.conf"))
 	nginx.Stderr = os.Stderr
 	if err := nginx.Start(); err != nil {
 		return fmt.Errorf("starting nginx: %w", err)
@@ -80,47 +77,88 @@ func bench(args []string) error {
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, share := range shares {
 		l.setLoss(share)
-		var all [2]figures
-		for round := range *rounds {
-			for i, way := range []string{"proxy", "link"} {
+		all := make(map[string]figures)
+		for range *rounds {
+			for way := range strings.SplitSeq(*ways, ",") {
 				if *dark > 0 {
 					go l.blackout(warmUp+3*time.Second, *dark)
 				}
-				got, err := turn(plan{Dir: dir, Way: way, For: *span, Warm: warmUp, Rate: *rate, Body: *body, Seed: uint64(round + 1), Min: *least, Control: *control})
+				key := fmt.Sprintf("%s: %v; %s, %d bytes, %.1f a second", way, l, *control, *body, *rate)
+				sum := pooled[key]
+				got, err := turn(l, plan{Dir: w.dir, Way: way, For: *span, Warm: warmUp, Rate: *rate, Body: *body, Seed: uint64(sum.Turns + 1), Min: *least, Control: *control})
 				if err != nil {
 					return err
 				}
-				all[i].add(got)
+				sum.add(got)
+				pooled[key], all[way] = sum, sum
 			}
 		}
-		for i, way := range []string{"nginx", "link"} {
-			fmt.Printf("| %.1f %% | %s | %s |\n", 100*share, way, all[i].row())
+		proxy, link := all["proxy"], all["link"]
+		if proxy.Turns > 0 {
+			fmt.Printf("| %.1f %% | nginx | %s |\n", 100*share, proxy.row())
 		}
-		fmt.Printf("| %.1f %% | link / nginx | | | %s |\n", 100*share, all[1].ratios(all[0]))
-		fmt.Fprintln(os.Stderr, "  ", all[1].Link)
+		if link.Turns > 0 {
+			fmt.Printf("| %.1f %% | link | %s |\n", 100*share, link.row())
+			fmt.Fprintln(os.Stderr, "  ", link.Link)
+		}
+		if proxy.Turns > 0 && link.Turns > 0 {
+			fmt.Printf("| %.1f %% | link / nginx | | | %s |\n", 100*share, link.ratios(proxy))
+		}
 	}
-	fmt.Println("\n" + s.counts())
+	if err := writePool(*keep, pooled); err != nil {
+		return err
+	}
+	fmt.Println("\n" + w.sites.counts())
 	return nil
 }
 
-// begin starts this program at a site.
-func begin(site int, p plan) (stop func(), err error) {
-	cmd, err := command(context.Background(), site, p)
+// A world has both sites, and at the far one the relay and the upstream.
+type world struct {
+	dir   string
+	sites *sites
+	far   *exec.Cmd
+}
+
+func newWorld(l *line, control string) (*world, error) {
+	dir, err := os.MkdirTemp("", "line")
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stdout = os.Stderr
-	if err := cmd.Start(); err != nil {
+	w := &world{dir: dir}
+	if w.sites, err = newSites(l, control); err == nil {
+		err = prepare(dir)
+	}
+	if err == nil {
+		w.far, err = command(context.Background(), l, 1, plan{Dir: dir, Control: control})
+	}
+	if err == nil {
+		w.far.Stdout = os.Stderr
+		err = w.far.Start()
+	}
+	if err != nil {
+		w.far = nil
+		w.end()
 		return nil, err
 	}
-	return func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() }, nil
+	return w, nil
+}
+
+func (w *world) end() {
+	if w.far != nil {
+		w.far.Process.Signal(os.Interrupt)
+		w.far.Wait()
+	}
+	if w.sites != nil {
+		w.sites.close()
+	}
+	os.RemoveAll(w.dir)
 }
 
 // turn runs the requests of one way.
-func turn(p plan) (figures, error) {
+func turn(l *line, p plan) (figures, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.Warm+p.For+3*time.Minute)
 	defer cancel()
-	cmd, err := command(ctx, 0, p)
+	cmd, err := command(ctx, l, 0, p)
 	if err != nil {
 		return figures{}, err
 	}
@@ -132,7 +170,7 @@ func turn(p plan) (figures, error) {
 	return got, json.Unmarshal(out, &got)
 }
 
-func command(ctx context.Context, site int, p plan) (*exec.Cmd, error) {
+func command(ctx context.Context, l *line, site int, p plan) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -141,9 +179,36 @@ func command(ctx context.Context, site int, p plan) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "ip", "netns", "exec", siteNames[site], self, "site-"+string("ab"[site]), string(text))
+	cmd := exec.CommandContext(ctx, "ip", "netns", "exec", l.site(site), self, "site-"+string("ab"[site]), string(text))
 	cmd.Stderr = os.Stderr
 	return cmd, nil
+}
+
+// readPool reads the figures of earlier runs.
+func readPool(file string) (map[string]figures, error) {
+	pool := make(map[string]figures)
+	text, err := os.ReadFile(file)
+	if file == "" || errors.Is(err, fs.ErrNotExist) {
+		return pool, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &pool); err != nil {
+		return nil, fmt.Errorf("%s has no figures of this program; name another file: %w", file, err)
+	}
+	return pool, nil
+}
+
+func writePool(file string, pool map[string]figures) error {
+	if file == "" {
+		return nil
+	}
+	text, err := json.Marshal(pool)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o644)
 }
 
 // prepare writes what both sites need.

@@ -3,6 +3,7 @@
 //
 //	go run ./scripts/line up --delay 80ms --loss 0.02
 //	go run ./scripts/line bench --loss 0,0.01,0.03
+//	go run -race ./scripts/line soak --loss 0.03 --for 10m
 //
 // It needs Linux, root and /dev/net/tun: the sites are network namespaces,
 // line-a (10.99.0.1) and line-b (10.99.0.2), and every packet from one to the
@@ -31,23 +32,26 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return errors.New("want a command: up or bench; see the beginning of scripts/line/main.go")
+		return errors.New("want a command: up, bench or soak; see the beginning of scripts/line/main.go")
 	}
 	switch args[0] {
 	case "up":
 		return up(args[1:])
 	case "bench":
 		return bench(args[1:])
-	case "site-b": // of bench
+	case "soak":
+		return soak(args[1:])
+	case "site-b": // of both
 		return siteB(args[1:])
 	case "site-a":
 		return siteA(args[1:])
 	}
-	return fmt.Errorf("%q is no command; there are up and bench", args[0])
+	return fmt.Errorf("%q is no command; there are up, bench and soak", args[0])
 }
 
 // lineFlags adds the flags of a line, but for its loss.
 func lineFlags(f *flag.FlagSet, l *line) {
+	f.StringVar(&l.name, "name", "line", "of the sites: NAME-a and NAME-b, at most 10 letters")
 	f.DurationVar(&l.delay, "delay", 80*time.Millisecond, "of each packet, one way")
 	f.DurationVar(&l.jitter, "jitter", 0, "further delay, at most; the order is kept")
 	f.Float64Var(&l.burst, "burst", 1, "packets that are lost in a row, in the mean")
@@ -70,7 +74,7 @@ func up(args []string) error {
 		return err
 	}
 	defer s.close()
-	fmt.Printf("line-a (10.99.0.1) and line-b (10.99.0.2): %v\ntry: ip netns exec line-a ping 10.99.0.2\n", l)
+	fmt.Printf("%s (10.99.0.1) and %s (10.99.0.2): %v\ntry: ip netns exec %[1]s ping 10.99.0.2\n", l.site(0), l.site(1), l)
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	<-stop

@@ -11,6 +11,7 @@ import (
 
 // A line is what happens to packets on their way, in each direction alike.
 type line struct {
+	name          string // of the sites: NAME-a and NAME-b
 	delay, jitter time.Duration
 	loss          float64 // share of packets
 	burst         float64 // of them in a row, in the mean
@@ -23,6 +24,9 @@ type line struct {
 func (l *line) String() string {
 	return fmt.Sprintf("%v one way, %v jitter, %.1f %% lost (%.1f in a row), %.0f Mbit/s, queue %v", l.delay, l.jitter, 100*l.loss, l.burst, l.rate, l.queue)
 }
+
+// site is the name of a site.
+func (l *line) site(n int) string { return l.name + "-" + string("ab"[n]) }
 
 func (l *line) setLoss(share float64) {
 	l.mu.Lock()

@@ -23,14 +23,14 @@ import (
 // figures are what the requests of a turn took, in milliseconds.
 type figures struct {
 	First, Stall, Total []float64
-	Errors              int
+	Turns, Errors       int
 	Fault               string // of the latest error
 	Link                string
 }
 
 func (f *figures) add(o figures) {
 	f.First, f.Stall, f.Total = append(f.First, o.First...), append(f.Stall, o.Stall...), append(f.Total, o.Total...)
-	f.Errors, f.Link = f.Errors+o.Errors, o.Link
+	f.Turns, f.Errors, f.Link = f.Turns+1, f.Errors+o.Errors, o.Link
 }
 
 func (f *figures) cells() []float64 {
@@ -69,6 +69,9 @@ func siteA(args []string) error {
 		return err
 	}
 	defer end()
+	if e, ok := client.(*link.Edge); ok && p.Way == "soak" {
+		return soakA(p, e, base)
+	}
 	random := rand.New(rand.NewPCG(p.Seed, 3))
 	var mu sync.Mutex
 	var got figures
@@ -79,7 +82,7 @@ func siteA(args []string) error {
 		text := prompt(random, p.Body)
 		counts := at >= p.Warm
 		wg.Go(func() {
-			first, stall, total, err := ask(client, base, text)
+			first, stall, total, err := ask(client, base+"/chat", text)
 			if !counts {
 				return
 			}
@@ -106,7 +109,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func way(p plan) (client http.RoundTripper, base string, end func(), err error) {
 	if p.Way == "proxy" {
 		t := &http.Transport{MaxIdleConnsPerHost: 1000}
-		return t, "http://127.0.0.1:8081/v1/chat", t.CloseIdleConnections, nil
+		return t, "http://127.0.0.1:8081/v1", t.CloseIdleConnections, nil
 	}
 	text, err := os.ReadFile(p.Dir + "/cert.pem")
 	if err != nil {
@@ -116,12 +119,12 @@ func way(p plan) (client http.RoundTripper, base string, end func(), err error) 
 	pool.AppendCertsFromPEM(text)
 	e, err := link.NewEdge(link.EdgeOptions{
 		Relays: []string{"wss://10.99.0.2:8443"}, Identity: link.Identity{Name: "a", Key: lineKey},
-		TLS: &tls.Config{RootCAs: pool}, Min: p.Min, Congestion: p.Control,
+		TLS: &tls.Config{RootCAs: pool}, Min: p.Min, Max: p.Max, Congestion: p.Control,
 	})
 	if err != nil {
 		return nil, "", nil, err
 	}
-	return e, "http://127.0.0.1:9000/v1/chat", e.Close, nil
+	return e, "http://127.0.0.1:9000/v1", e.Close, nil
 }
 
 // ask makes one request and says when its answer began, the longest that it

@@ -36,20 +36,30 @@ func siteB(args []string) error {
 	if err != nil {
 		return err
 	}
+	client := link.NewClient(nil)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/chat", write)
+	mux.HandleFunc("/v1/soak", soakAnswer)
+	mux.HandleFunc("/v1/state", func(w http.ResponseWriter, r *http.Request) {
+		client.CloseIdleConnections()
+		time.Sleep(500 * time.Millisecond) // until they are
+		json.NewEncoder(w).Encode(look())
+	})
 	near, err := net.Listen("tcp", "127.0.0.1:9000")
 	if err != nil {
 		return err
 	}
-	go http.Serve(near, http.HandlerFunc(write))
+	go http.Serve(near, mux)
 	far, err := net.Listen("tcp", "10.99.0.2:8444")
 	if err != nil {
 		return err
 	}
-	go http.Serve(tls.NewListener(far, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}), http.HandlerFunc(write))
+	go http.Serve(tls.NewListener(far, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}), mux)
 
 	r, err := link.NewRelay(link.RelayOptions{
 		Upstreams: map[string]link.Upstream{"llm": {URL: &url.URL{Scheme: "http", Host: "127.0.0.1:9000", Path: "/v1"}}},
 		Edges:     map[string]link.EdgeGrant{"a": {Key: lineKey, Upstreams: []string{"llm"}}},
+		Client:    client,
 	})
 	if err != nil {
 		return err

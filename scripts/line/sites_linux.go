@@ -9,26 +9,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var siteNames = [2]string{"line-a", "line-b"}
-
 // newSites makes the sites; what is left of earlier ones goes.
 func newSites(l *line, control string) (*sites, error) {
-	t := &sites{}
-	for i, name := range siteNames {
+	t := &sites{line: l}
+	for i := range t.ends {
+		name := l.site(i)
 		exec.Command("ip", "netns", "del", name).Run() // where there is none, so much the better
-		device := fmt.Sprintf("line%d", i)
-		end, err := openTun(device)
+		end, err := openTun(name)
 		if err != nil {
 			t.close()
-			return nil, fmt.Errorf("making the device %s (root and /dev/net/tun are needed): %w", device, err)
+			return nil, fmt.Errorf("making the device %s (root and /dev/net/tun are needed): %w", name, err)
 		}
 		t.ends[i] = end
 		here, there := fmt.Sprintf("10.99.0.%d", i+1), fmt.Sprintf("10.99.0.%d", 2-i)
 		steps := []string{
 			"netns add " + name,
-			"link set " + device + " netns " + name,
-			"-n " + name + " addr add " + here + " peer " + there + " dev " + device,
-			"-n " + name + " link set " + device + " up mtu 1500",
+			"link set " + name + " netns " + name,
+			"-n " + name + " addr add " + here + " peer " + there + " dev " + name,
+			"-n " + name + " link set " + name + " up mtu 1500",
 			"-n " + name + " link set lo up",
 			// What one connection has learnt about the line is nothing to the next.
 			"netns exec " + name + " sysctl -qw net.ipv4.tcp_no_metrics_save=1",
@@ -53,6 +51,7 @@ func newSites(l *line, control string) (*sites, error) {
 
 // sites are two network namespaces with a line between them.
 type sites struct {
+	line        *line
 	ends        [2]*os.File
 	there, back count
 }
@@ -66,7 +65,7 @@ func (t *sites) close() {
 	for i, end := range t.ends {
 		if end != nil {
 			end.Close()
-			exec.Command("ip", "netns", "del", siteNames[i]).Run()
+			exec.Command("ip", "netns", "del", t.line.site(i)).Run()
 		}
 	}
 }

@@ -49,7 +49,7 @@ const checks = {
     assert.ok(models.length > 0, 'no model is listed');
     for (const m of models) {
       assert.equal(m.object, 'model');
-      assert.ok(m.id && m.owned_by && m.created > 0, JSON.stringify(m));
+      assert.ok(m.id && m.owned_by && m.created >= 0, JSON.stringify(m)); // of what a backend has, nobody knows since when
     }
   },
 
