@@ -1,7 +1,6 @@
 package access
 
 import (
-	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -55,7 +54,7 @@ func (b *Brake) Fail(addr netip.Addr) Strike {
 	}
 	now, every := time.Now(), time.Minute/time.Duration(b.most)
 	f := b.of(s.From, now, every)
-	f.count = math.Max(0, f.count-float64(now.Sub(f.at))/float64(every))
+	f.count = max(0, f.count-float64(now.Sub(f.at))/float64(every))
 	f.at = now
 	if f.count+1 <= float64(b.most) {
 		f.count++

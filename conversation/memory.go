@@ -17,8 +17,9 @@ type Memory struct {
 	Options
 	store  *steady
 	queue  queue
-	recent *recent // nil: other programs change what is stored
-	name   string  // of this gateway among those that share the store
+	recent recent
+	shared bool   // other programs change what is stored
+	name   string // of this gateway among those that share the store
 }
 
 // New returns a Memory. Closing it closes the store.
@@ -34,10 +35,8 @@ func New(o Options) *Memory {
 	if o.Observe == nil {
 		o.Observe = nobody{}
 	}
-	m := &Memory{Options: o, store: newSteady(o.Store, o.Observe), name: rand.Text()}
-	if _, shared := o.Store.(Leaser); !shared {
-		m.recent = &recent{age: o.TTL / 2}
-	}
+	m := &Memory{Options: o, store: newSteady(o.Store, o.Observe), name: rand.Text(), recent: recent{age: o.TTL / 2}}
+	_, m.shared = o.Store.(Leaser)
 	return m
 }
 
@@ -76,7 +75,7 @@ func (m *Memory) fetch(ctx context.Context, b *budget, part time.Duration, key K
 // use returns a session for a turn of it, which is kept for at least half its
 // time from now on: the one at hand, or what is stored.
 func (m *Memory) use(ctx context.Context, b *budget, key Key) (*Session, error) {
-	if m.recent != nil && m.Unreachable() == nil {
+	if !m.shared && m.Unreachable() == nil {
 		if s := m.recent.get(key); s != nil {
 			return s, nil
 		}
@@ -86,30 +85,17 @@ func (m *Memory) use(ctx context.Context, b *budget, key Key) (*Session, error) 
 
 // changed says that a session is stored as it was saved.
 func (m *Memory) changed(s *Session, v Value, era int) {
-	if m.recent != nil {
-		s.version, s.size = v.Version, len(v.Data)
-		m.recent.keep(s, era)
-	}
+	s.version, s.size = v.Version, len(v.Data)
+	m.recent.keep(s, era)
 }
 
-// forgetRecent has what is at hand of a session be read again.
-func (m *Memory) forgetRecent(key Key) {
-	if m.recent != nil {
-		m.recent.forget(key)
-	}
-}
-
-// era returns the one that a session is saved in.
-func (m *Memory) era() int {
-	if m.recent == nil {
-		return 0
-	}
-	return m.recent.begin()
-}
-
-// believe reads what the store says is a session. That it is none is a failure
-// of the store, and no reason to leave it alone.
+// believe reads what the store says is a session, unless it is the version at
+// hand. That it is none is a failure of the store, and no reason to leave it
+// alone.
 func (m *Memory) believe(key Key, v Value) (*Session, error) {
+	if s := m.recent.get(key); s != nil && s.version == v.Version {
+		return s, nil
+	}
 	s, err := m.read(key, v)
 	if err != nil {
 		return nil, &storeError{err: err, unread: true}
@@ -192,7 +178,7 @@ func (m *Memory) List(ctx context.Context, owner Owner, after string, limit int)
 // that began before, and is being answered, is not stored, be it the first.
 func (m *Memory) Delete(ctx context.Context, key Key) (was bool, err error) {
 	m.queue.void(func(k Key) bool { return k == key })
-	defer m.forgetRecent(key)
+	defer m.recent.forget(key)
 	err = m.store.call(ctx, "delete", m.patient(), func(ctx context.Context) (err error) {
 		was, err = m.Store.Delete(ctx, key)
 		return err
@@ -204,9 +190,7 @@ func (m *Memory) Delete(ctx context.Context, key Key) (was bool, err error) {
 // Turns that are being answered are not stored.
 func (m *Memory) DeleteAll(ctx context.Context, owner Owner) (n int, err error) {
 	m.queue.void(func(k Key) bool { return k.Owner == owner })
-	if m.recent != nil {
-		defer m.recent.forgetAll(owner)
-	}
+	defer m.recent.forgetAll(owner)
 	err = m.store.call(ctx, "delete", time.Minute, func(ctx context.Context) (err error) {
 		n, err = m.Store.DeleteAll(ctx, owner)
 		return err
@@ -298,7 +282,7 @@ func (m *Memory) reseal(ctx context.Context, key Key) (bool, error) {
 		return false, err
 	}
 	err = m.Store.Save(ctx, key, v.Version, next, rest)
-	m.forgetRecent(key)
+	m.recent.forget(key)
 	if errors.Is(err, ErrConflict) {
 		return false, nil // a turn was faster
 	}

@@ -266,7 +266,7 @@ func (m *Memory) forget(ctx context.Context, key Key, id string) (bool, error) {
 		return false, err
 	}
 	err = m.store.call(ctx, "save", m.patient(), func(ctx context.Context) error { return m.Store.Save(ctx, key, s.version, v, m.TTL) })
-	m.forgetRecent(key)
+	m.recent.forget(key)
 	if err != nil {
 		return false, err
 	}

@@ -10,9 +10,10 @@ import (
 // hand.
 const mostRecent = 32 << 20
 
-// recent has the sessions at hand that were stored last, where no other program
-// changes them: their next turn need not read them. A change by anybody but a
-// turn, and a conflict, has it forget what it has.
+// recent has the sessions at hand that were stored last. Where no other program
+// changes them, their next turn need not ask the store for them; where others
+// do, it need not take apart what it is given, if that is the same version. A
+// change by anybody but a turn, and a conflict, has it forget what it has.
 type recent struct {
 	age time.Duration // for which a session is at hand
 

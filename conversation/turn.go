@@ -210,7 +210,7 @@ func (t *turn) save(ctx context.Context, s *Session, was uint64, shrink bool) er
 	if err != nil {
 		return err
 	}
-	era := m.era()
+	era := m.recent.begin()
 	if t.claim != nil {
 		err = t.claim.save(ctx, &t.budget, was, v)
 	} else {
@@ -219,7 +219,7 @@ func (t *turn) save(ctx context.Context, s *Session, was uint64, shrink bool) er
 		})
 	}
 	if err != nil {
-		m.forgetRecent(t.key)
+		m.recent.forget(t.key)
 		return err
 	}
 	m.changed(s, v, era)

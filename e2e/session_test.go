@@ -82,6 +82,11 @@ func TestSessions(t *testing.T) {
 	if !stored("zanzibar") || stored("13812345678") {
 		t.Errorf("the files have the words: %v, and a number that was masked: %v", stored("zanzibar"), stored("13812345678"))
 	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} { // nobody's user is the whole key
+		if status, _, body = s.do(t, method, "/v1/sessions?user=anna", shop, "", ""); status != http.StatusBadRequest {
+			t.Errorf("%s of the sessions of a user that has none of its own: %d %s", method, status, body)
+		}
+	}
 	if status, _, body = s.do(t, http.MethodDelete, "/v1/sessions/trip", shop, "", ""); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}

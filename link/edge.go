@@ -150,11 +150,12 @@ type kept struct {
 
 // Times of links.
 const (
-	look         = 50 * time.Millisecond // how often an edge looks after them
+	look         = 20 * time.Millisecond // how often an edge looks after them
 	firstBackoff = 250 * time.Millisecond
 	lastBackoff  = 30 * time.Second
-	hurry        = 2 * time.Second // likewise, while requests wait for a link
-	comeBack     = 4 * time.Second // within which links come back that were all lost
+	hurry        = 2 * time.Second       // likewise, while requests wait for a link
+	comeBack     = 4 * time.Second       // within which links come back that were all lost
+	growEvery    = 15 * time.Millisecond // between links that the load asks for
 	shrinkEvery  = 20 * time.Second
 	atOnce       = 16                      // links that are being made; a relay bears some more from one address
 	dark         = 1500 * time.Millisecond // after which links of which none is heard get a fresh one beside them
@@ -201,7 +202,7 @@ func (f *far) tend() {
 // are old or too many. f.mu is held.
 func (f *far) plan(now time.Time) {
 	share := func(n int) int { return (n + len(f.e.relays) - 1) / len(f.e.relays) }
-	f.peak = max(float64(f.session.load().streams), f.peak*0.999) // half of it is gone after 35 seconds
+	f.peak = max(float64(f.session.load().streams), f.peak*0.9996) // half of it is gone after 35 seconds
 	f.want = max(share(f.e.o.Min), min(2*int(f.peak+0.5), share(f.e.o.Max)))
 
 	fresh, silent := 0, 0
@@ -229,6 +230,8 @@ func (f *far) plan(now time.Time) {
 			f.next = now.Add(rand.N(2 * comeBack / time.Duration(f.want)))
 		} else if f.spread {
 			f.next = now.Add(f.e.o.DialTimeout) // or until this one is there
+		} else {
+			f.next = now.Add(growEvery)
 		}
 	}
 	if fresh >= f.want {
@@ -292,6 +295,9 @@ func (f *far) connect() {
 	f.links = slices.DeleteFunc(f.links, func(o *kept) bool { return o == k })
 	if errors.Is(err, errLeft) || errors.Is(err, errClosed) || errors.Is(err, ErrRestarted) {
 		return
+	}
+	if f.session.load().drains {
+		err = errors.New("the relay has shut down")
 	}
 	f.e.log.Debug("link ended", "relay", f.url.Host, "why", err)
 	if f.next.Before(time.Now()) {

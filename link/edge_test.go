@@ -389,8 +389,9 @@ func TestManyEdgesComeBack(t *testing.T) {
 	l.start()
 	var all []*Edge
 	for range edges {
-		all = append(all, l.edge(func(o *EdgeOptions) { o.Min = links }))
-		time.Sleep(50 * time.Millisecond)
+		e := l.edge(func(o *EdgeOptions) { o.Min = links })
+		waitFor(t, "its links", func() bool { return e.Status()[0].Links >= links })
+		all = append(all, e)
 	}
 	up := func() bool {
 		for _, e := range all {
@@ -400,7 +401,6 @@ func TestManyEdgesComeBack(t *testing.T) {
 		}
 		return true
 	}
-	waitFor(t, "all links", up)
 	l.kill()
 	time.Sleep(time.Second)
 	l.mu.Lock()

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"bendi/chat"
@@ -140,13 +141,18 @@ func ollamaClient(name string, b config.Backend, log *slog.Logger) (*ollama.Mode
 	return ollama.New(c)
 }
 
-// stale logs that the name of a backend cannot be looked up.
+// stale logs that the name of a backend cannot be looked up, once a minute at
+// most; each connection would say so.
 func stale(name string, log *slog.Logger) func(time.Duration, error) {
 	if log == nil {
 		return nil
 	}
+	var said atomic.Pointer[time.Time]
 	return func(age time.Duration, err error) {
-		log.Warn("the name of a backend cannot be looked up; connecting to where it was", "backend", name, "known for", age.Round(time.Second), "err", err)
+		now, last := time.Now(), said.Load()
+		if (last == nil || now.Sub(*last) >= time.Minute) && said.CompareAndSwap(last, &now) {
+			log.Warn("the name of a backend cannot be looked up; connecting to where it was", "backend", name, "known for", age.Round(time.Second), "err", err)
+		}
 	}
 }
 

@@ -329,8 +329,21 @@ func (s sessions) owner(o openaicompat.Owner) memories.Owner {
 	return memories.OwnerOf(o.Principal, o.User)
 }
 
+// everyOf is owner, for what is about all sessions of one. Where a user has none
+// of its own, those of the whole key are not what is meant.
+func (s sessions) everyOf(o openaicompat.Owner) (memories.Owner, error) {
+	if o.User != "" && !s.perUser {
+		return "", chat.BadParam("user", "Users have no sessions of their own here, since sessions.per_user is off. Name one session instead; on routes with session: user, that of a user is called ~ and its name.")
+	}
+	return s.owner(o), nil
+}
+
 func (s sessions) List(ctx context.Context, o openaicompat.Owner, after string, limit int) ([]wire.SessionInfo, string, error) {
-	heads, next, err := s.Memory.List(ctx, s.owner(o), after, limit)
+	owner, err := s.everyOf(o)
+	if err != nil {
+		return nil, "", err
+	}
+	heads, next, err := s.Memory.List(ctx, owner, after, limit)
 	var list []wire.SessionInfo
 	for _, h := range heads {
 		list = append(list, wire.SessionInfo{ID: h.ID, Used: h.Used, Expires: h.Expires, Bytes: h.Bytes})
@@ -402,5 +415,9 @@ func (s sessions) Forget(ctx context.Context, o openaicompat.Owner, id, turn str
 }
 
 func (s sessions) DeleteAll(ctx context.Context, o openaicompat.Owner) (int, error) {
-	return s.Memory.DeleteAll(ctx, s.owner(o))
+	owner, err := s.everyOf(o)
+	if err != nil {
+		return 0, err
+	}
+	return s.Memory.DeleteAll(ctx, owner)
 }

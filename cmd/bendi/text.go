@@ -23,15 +23,16 @@ import (
 // body of a request.
 const mostTexts = 256
 
-// keepTexts opens what has the words of requests, once, if any are to be kept.
+// keepTexts opens what has the words of requests, once, if any are to be kept, or
+// were: those of before are still to be removed in time.
 func (h *house) keepTexts(key []byte) error {
 	cfg := h.cfg.Ledger
-	if len(cfg.Text.Routes) == 0 {
-		return nil
-	}
 	dir, err := textDir(h.cfg)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(dir); err != nil && len(cfg.Text.Routes) == 0 {
+		return nil
 	}
 	log, err := chain.Open(chain.Options{
 		Dir: dir, Key: key, MaxFile: int64(cfg.MaxFile), Retain: time.Duration(cfg.Text.RetainDays) * 24 * time.Hour,
@@ -40,7 +41,11 @@ func (h *house) keepTexts(key []byte) error {
 	if err != nil {
 		return fmt.Errorf("the texts of the ledger: %w", err)
 	}
-	h.log.Warn("ledger: the words of requests and answers are kept", "routes", cfg.Text.Routes, "folder", dir, "days", cfg.Text.RetainDays)
+	if len(cfg.Text.Routes) > 0 {
+		h.log.Warn("ledger: the words of requests and answers are kept", "routes", cfg.Text.Routes, "folder", dir, "days", cfg.Text.RetainDays)
+	} else {
+		h.log.Info("ledger: no words are kept any more; those of before go when they are too old", "folder", dir, "days", cfg.Text.RetainDays)
+	}
 	h.ground.texts = log
 	h.measured.Ledger.ReadTexts(log.Stats)
 	return nil

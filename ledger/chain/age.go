@@ -2,6 +2,7 @@ package chain
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -53,9 +54,10 @@ func (l *Log) closedFiles(now time.Time) ([]closed, error) {
 			}
 		}
 		if f.name != l.name {
-			all = append([]closed{f}, all...)
+			all = append(all, f)
 		}
 	}
+	slices.Reverse(all)
 	return all, nil
 }
 

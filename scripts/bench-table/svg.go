@@ -85,6 +85,9 @@ func (r *report) svg() string {
 				text += fmt.Sprintf(" / %.0f", float64(o.First99))
 				end = max(end, at(float64(o.First99)))
 			}
+			if x := at(w.says.P99); x > end-5 && x < end+10+6*float64(len(text)) { // what the note says would cross the text
+				end = x
+			}
 			fmt.Fprintf(&rows, `<text class="small" x="%.1f" y="%d">%s</text>`+"\n", end+5, base, text)
 			kind := "small end"
 			if o.Errors > 0 {
