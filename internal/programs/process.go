@@ -41,12 +41,12 @@ func Launch(cmd *exec.Cmd) (*Process, error) {
 	return p, cmd.Start()
 }
 
-// Stop ends the program and waits for it. A nil process has ended.
+// Stop ends the program and waits for it. A nil process has ended. Its input
+// stays open so long: a worker ends at once with that, and writes no profile.
 func (p *Process) Stop() {
 	if p == nil {
 		return
 	}
-	p.Stdin.Close()
 	p.Cmd.Process.Signal(syscall.SIGTERM)
 	late := time.AfterFunc(patience, func() { p.Cmd.Process.Kill() })
 	defer late.Stop()
