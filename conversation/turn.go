@@ -264,11 +264,12 @@ func (t *turn) lean(messages []chat.Message) []chat.Message {
 // lost is what a client is told whose answer could not be stored, or nil where
 // the policy is to go on.
 func (t *turn) lost(ctx context.Context, err error) error {
-	t.memory.Log.ErrorContext(ctx, "sessions: a turn was answered and could not be stored", "request", t.request.ID, "err", err)
-	if errors.Is(err, ErrConflict) {
+	if errors.Is(err, ErrConflict) { // somebody wanted it so
+		t.memory.Log.InfoContext(ctx, "sessions: a turn was answered and is not stored: the session was deleted, or went on elsewhere, meanwhile", "request", t.request.ID)
 		return &chat.Error{Kind: chat.Conflict, Code: CodeChanged, Param: t.param(), Err: err,
 			Msg: "The answer is whole, and is not part of the session: that was deleted, or went on elsewhere, meanwhile. Read it with GET /v1/sessions/{id}, or ask again."}
 	}
+	t.memory.Log.ErrorContext(ctx, "sessions: a turn was answered and could not be stored", "request", t.request.ID, "err", err)
 	if t.memory.Down == Stateless {
 		return nil
 	}
